@@ -1,0 +1,167 @@
+package source
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/agent"
+)
+
+// Distribution reads the notifications of CNCF Distribution (Docker Registry),
+// version 1 and 2 of its envelope, which differ in nothing but the content
+// type. One envelope may hold unrelated events in any order.
+type Distribution struct{}
+
+type distributionEnvelope struct {
+	Events []json.RawMessage `json:"events"`
+}
+
+type distributionEvent struct {
+	ID        string          `json:"id"`
+	Timestamp json.RawMessage `json:"timestamp"`
+	Action    string          `json:"action"`
+	Target    struct {
+		MediaType  string                  `json:"mediaType"`
+		Digest     string                  `json:"digest"`
+		Size       json.Number             `json:"size"`
+		Repository string                  `json:"repository"`
+		Tag        string                  `json:"tag"`
+		References []distributionReference `json:"references"`
+	} `json:"target"`
+	Request struct {
+		UserAgent string `json:"useragent"`
+	} `json:"request"`
+	Actor struct {
+		Name string `json:"name"`
+	} `json:"actor"`
+}
+
+// distributionReference is a descriptor inside a manifest, sent where the
+// registry has includereferences on. The first one of an image is its config.
+type distributionReference struct {
+	MediaType string `json:"mediaType"`
+}
+
+// Parse implements Source. An event that does not decode is ignored by itself:
+// the registry would send the whole envelope again for ever.
+func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error) {
+	var envelope distributionEnvelope
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return Batch{}, fmt.Errorf("decode envelope: %w", err)
+	}
+	if envelope.Events == nil {
+		return Batch{}, errors.New("decode envelope: no events")
+	}
+	var b Batch
+	for _, raw := range envelope.Events {
+		var e distributionEvent
+		if err := json.Unmarshal(raw, &e); err != nil {
+			b.Ignored = append(b.Ignored, InvalidEvent)
+			continue
+		}
+		f, reason := e.fact()
+		if reason != "" {
+			b.Ignored = append(b.Ignored, reason)
+			continue
+		}
+		b.Facts = append(b.Facts, f)
+	}
+	return b, nil
+}
+
+func (e distributionEvent) fact() (Fact, Reason) {
+	f := e.base()
+	if agent.IsOwn(e.Request.UserAgent) { // the echo of our own requests must not start anything
+		return f, OwnRequest
+	}
+	if f.Repository == "" {
+		return f, NoRepository
+	}
+	// A media type is left out, or blank, where the registry does not know it.
+	blob := e.Target.MediaType != "" && !isManifest(f.MediaType)
+	switch e.Action {
+	case "push":
+		return f.distributionPush(blob, e.class(f.MediaType))
+	case "mount":
+		return f.distributionPush(true, "")
+	case "pull":
+		return f.distributionPull(blob)
+	case "delete":
+		return f.distributionDelete(blob)
+	default:
+		return f.other(events.ClassUnknown), ""
+	}
+}
+
+func (f Fact) named() bool { return f.Tag != "" || f.Digest != "" }
+
+func (f Fact) distributionPush(blob bool, class events.Class) (Fact, Reason) {
+	switch {
+	case !f.named(), blob && f.Digest == "":
+		return f, NoReference
+	case blob: // a layer, or a config: the payload cannot tell
+		f.Kind, f.Action, f.Class, f.Tag = events.LayerPushed, events.ActionPush, events.ClassLayer, ""
+		return f, ""
+	default:
+		return f.pushed(class), ""
+	}
+}
+
+func (f Fact) distributionPull(blob bool) (Fact, Reason) {
+	switch {
+	case blob:
+		return f, BlobPulled
+	case !f.named():
+		return f, NoReference
+	case isIndex(f.MediaType):
+		return f.of(events.ImagePulled, events.ActionPull, events.ClassIndex), ""
+	default:
+		return f.of(events.ImagePulled, events.ActionPull, ""), ""
+	}
+}
+
+func (f Fact) distributionDelete(blob bool) (Fact, Reason) {
+	switch {
+	case blob:
+		return f, BlobDeleted
+	case !f.named():
+		f.Kind, f.Action = events.RepositoryDeleted, events.ActionOther
+		return f, ""
+	default:
+		return f.of(events.ImageDeleted, events.ActionDelete, ""), ""
+	}
+}
+
+// class is what the payload proves about a manifest.
+func (e distributionEvent) class(mediaType string) events.Class {
+	if isIndex(mediaType) {
+		return events.ClassIndex
+	}
+	if refs := e.Target.References; len(refs) > 0 {
+		return classOfConfig(refs[0].MediaType)
+	}
+	return events.ClassUnknown
+}
+
+// base is what every kind of event has.
+func (e distributionEvent) base() Fact {
+	var f Fact
+	f.Repository = repository(e.Target.Repository)
+	f.Tag, f.Digest = reference(e.Target.Tag, e.Target.Digest)
+	f.MediaType = mediaType(e.Target.MediaType)
+	f.Actor = actor(e.Actor.Name)
+	f.OccurredAt = moment(e.Timestamp)
+	if n, err := e.Target.Size.Int64(); err == nil && n >= 0 {
+		f.Size = n
+	}
+	f.DeliveryID = identity(e.ID)
+	f.ID = f.DeliveryID
+	if f.ID == "" && !f.OccurredAt.IsZero() {
+		f.ID = hash(e.Action, f.Repository, f.Tag, string(f.Digest), f.OccurredAt.Format(time.RFC3339Nano))
+	}
+	return f
+}

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"os"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/bus"
+	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+)
+
+// Bus reads how a service reaches the broker: LANDWAITER_NATS,
+// LANDWAITER_NATS_CREDENTIALS, LANDWAITER_PREFIX, LANDWAITER_RESULTS_AGE,
+// LANDWAITER_REPLICAS, and for crash tests LANDWAITER_FAILPOINT.
+func (v *Variables) Bus(service string) bus.Options {
+	o := bus.Options{
+		URL:         v.String("LANDWAITER_NATS", "nats://127.0.0.1:4222"),
+		Service:     service,
+		Credentials: v.String("LANDWAITER_NATS_CREDENTIALS", ""),
+		Replicas:    v.Int("LANDWAITER_REPLICAS", 1, 1),
+		Topology: events.Topology{
+			Prefix:     v.String("LANDWAITER_PREFIX", ""),
+			ResultsAge: v.Duration("LANDWAITER_RESULTS_AGE", 0),
+		},
+		Fail: v.failpoint(),
+		Log:  v.env.Log,
+	}
+	if err := o.Topology.Validate(); err != nil {
+		v.mistake("LANDWAITER_PREFIX", "%w", err)
+	}
+	return o
+}
+
+func (v *Variables) failpoint() failpoint.Hook {
+	spec := v.get("LANDWAITER_FAILPOINT")
+	if spec == "" {
+		return nil
+	}
+	hook, err := failpoint.Arm(spec, die)
+	if err != nil {
+		v.mistake("LANDWAITER_FAILPOINT", "%w", err)
+	}
+	return hook
+}
+
+// die ends the process as a crash would: nothing is flushed, closed or told.
+func die() {
+	if p, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = p.Kill() // there is nothing else to do where it fails
+	}
+	select {}
+}

@@ -1,0 +1,54 @@
+package config
+
+// CredentialType says how a credential proves who asks.
+type CredentialType string
+
+// The credential types.
+const (
+	NoCredential     CredentialType = "none"
+	BasicCredential  CredentialType = "basic"        // username and password
+	TokenCredential  CredentialType = "token"        // token, with a name in username where the registry gives one (Quay, GitLab)
+	HubCredential    CredentialType = "dockerhub"    // username, and a password or access token in password
+	AWSCredential    CredentialType = "aws"          // accessKeyId and secretAccessKey, or the machine's role; region
+	GCPCredential    CredentialType = "gcp"          // service account JSON in key
+	AzureCredential  CredentialType = "azure"        // service principal: client id in username, client secret in password
+	DockerConfigFile CredentialType = "dockerconfig" // a docker config.json in config
+)
+
+// CredentialTypes lists every credential type.
+func CredentialTypes() []CredentialType {
+	return []CredentialType{
+		NoCredential, BasicCredential, TokenCredential, HubCredential,
+		AWSCredential, GCPCredential, AzureCredential, DockerConfigFile,
+	}
+}
+
+// Credential is a named reference to secrets.
+type Credential struct {
+	Name            string         `json:"name"`
+	Type            CredentialType `json:"type"`
+	Username        string         `json:"username,omitempty"`
+	Password        SecretRef      `json:"password,omitzero"`
+	Token           SecretRef      `json:"token,omitzero"`
+	AccessKeyID     string         `json:"accessKeyId,omitempty"`
+	SecretAccessKey SecretRef      `json:"secretAccessKey,omitzero"`
+	Role            string         `json:"role,omitempty"`
+	Region          string         `json:"region,omitempty"`
+	Key             SecretRef      `json:"key,omitzero"`
+	Config          SecretRef      `json:"config,omitzero"`
+}
+
+// Resolved is a credential with its secrets read. Its zero value is anonymous.
+type Resolved struct {
+	Name            string
+	Type            CredentialType
+	Username        string
+	Password        Secret
+	Token           Secret
+	AccessKeyID     string
+	SecretAccessKey Secret
+	Role            string
+	Region          string
+	Key             Secret
+	Config          Secret
+}

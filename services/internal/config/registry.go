@@ -1,0 +1,76 @@
+package config
+
+// RegistryType is the kind of a registry. It decides only how catalogs are
+// listed, where push dates and tokens come from, and how webhooks look.
+type RegistryType string
+
+// The registry types.
+const (
+	OCI       RegistryType = "oci"
+	DockerHub RegistryType = "dockerhub"
+	Quay      RegistryType = "quay"
+	ACR       RegistryType = "acr"
+	MSR       RegistryType = "msr"
+	Harbor    RegistryType = "harbor"
+	ECR       RegistryType = "ecr"
+	GCR       RegistryType = "gcr"
+	GAR       RegistryType = "gar"
+	GHCR      RegistryType = "ghcr"
+	GitLab    RegistryType = "gitlab"
+	JFrog     RegistryType = "jfrog"
+	Nexus     RegistryType = "nexus"
+	OpenShift RegistryType = "openshift"
+	Alibaba   RegistryType = "alibaba"
+	Zot       RegistryType = "zot"
+)
+
+// RegistryTypes lists every registry type.
+func RegistryTypes() []RegistryType {
+	return []RegistryType{
+		OCI, DockerHub, Quay, ACR, MSR, Harbor, ECR, GCR, GAR, GHCR, GitLab, JFrog, Nexus, OpenShift, Alibaba, Zot,
+	}
+}
+
+// Registry is one configured registry.
+type Registry struct {
+	Name       string       `json:"name"`
+	Type       RegistryType `json:"type,omitempty"`       // blank: dockerhub without an address, else oci
+	Address    string       `json:"address,omitempty"`    // [http://|https://]host[:port]; blank: Docker Hub
+	Credential string       `json:"credential,omitempty"` // name of a credential; blank: anonymous
+	TLS        TLS          `json:"tls,omitzero"`
+	Proxy      string       `json:"proxy,omitempty"` // URL (http, https, socks5); blank: as the environment says
+	Limits     Limits       `json:"limits,omitzero"`
+	Webhook    Webhook      `json:"webhook,omitzero"`
+	Trust      string       `json:"trust,omitempty"` // group that shares layer inventories; blank: "default"
+}
+
+// TLS holds paths of PEM files for the connection to a registry.
+type TLS struct {
+	CA                 string `json:"ca,omitempty"`   // trusted in addition to the system's authorities
+	Cert               string `json:"cert,omitempty"` // client certificate, together with Key
+	Key                string `json:"key,omitempty"`
+	InsecureSkipVerify bool   `json:"insecureSkipVerify,omitempty"` // accept any certificate
+}
+
+// Limits bound what is asked of a registry. Zero means the client's default.
+type Limits struct {
+	RequestsPerSecond float64 `json:"requestsPerSecond,omitempty"`
+	Concurrency       int     `json:"concurrency,omitempty"` // requests in flight, open layer downloads included
+}
+
+// Webhook says what to do with what a registry sends.
+type Webhook struct {
+	Enabled *bool     `json:"enabled,omitempty"` // whether pushes start scans; nil: as the defaults say
+	Secret  SecretRef `json:"secret,omitzero"`   // zero: one is generated
+}
+
+// DefaultTrust is the trust group of a registry that names none.
+const DefaultTrust = "default"
+
+// TrustGroup is the group of registries that share layer inventories.
+func (r Registry) TrustGroup() string {
+	if r.Trust == "" {
+		return DefaultTrust
+	}
+	return r.Trust
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"path/filepath"
+	"regexp"
+	"slices"
+)
+
+var envGrammar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// uses tells which keys a type of credential needs and which it may have.
+func (t CredentialType) uses() (needs, may []string) {
+	switch t {
+	case BasicCredential, HubCredential, AzureCredential:
+		return []string{"username", "password"}, nil
+	case TokenCredential:
+		return []string{"token"}, []string{"username"}
+	case AWSCredential:
+		return nil, []string{"accessKeyId", "secretAccessKey", "role", "region"}
+	case GCPCredential:
+		return []string{"key"}, nil
+	case DockerConfigFile:
+		return []string{"config"}, nil
+	default:
+		return nil, nil
+	}
+}
+
+func (c *checker) credential(path string, cr Credential) {
+	c.check(sub(path, "name"), CheckName(cr.Name), "")
+	oneOf(c, sub(path, "type"), cr.Type, CredentialTypes())
+	secrets := map[string]SecretRef{
+		"password": cr.Password, "token": cr.Token, "secretAccessKey": cr.SecretAccessKey, "key": cr.Key, "config": cr.Config,
+	}
+	has := map[string]bool{
+		"username": cr.Username != "", "accessKeyId": cr.AccessKeyID != "", "role": cr.Role != "", "region": cr.Region != "",
+	}
+	for key, ref := range secrets {
+		c.secret(sub(path, key), ref)
+		has[key] = !ref.IsZero() || c.given(sub(path, key)) // a wrong one was complained of already
+	}
+	if !slices.Contains(CredentialTypes(), cr.Type) {
+		return
+	}
+	needs, may := cr.Type.uses()
+	keys := []string{
+		"username", "password", "token", "accessKeyId", "secretAccessKey", "role", "region", "key", "config",
+	}
+	for _, key := range keys {
+		switch at := sub(path, key); {
+		case slices.Contains(needs, key) && !has[key]:
+			c.add(at, "is missing in a credential of type "+string(cr.Type), "")
+		case has[key] && !slices.Contains(needs, key) && !slices.Contains(may, key):
+			c.add(at, "has no use in a credential of type "+string(cr.Type), "")
+		}
+	}
+	if (cr.AccessKeyID == "") != cr.SecretAccessKey.IsZero() {
+		c.add(sub(path, "accessKeyId"), "goes together with secretAccessKey", "leave both out to use the machine's role")
+	}
+}
+
+func (c *checker) secret(path string, r SecretRef) {
+	switch {
+	case r.IsZero():
+		if c.given(path) {
+			c.add(path, "refers to nothing", secretHint)
+		}
+	case r.Env != "" && r.File != "":
+		c.add(path, "names both a variable and a file", "leave one of them out")
+	case r.Env != "" && !envGrammar.MatchString(r.Env):
+		c.add(sub(path, "env"), "is not the name of an environment variable", "letters, digits and underscores")
+	case r.File != "" && !filepath.IsLocal(filepath.FromSlash(r.File)):
+		c.add(sub(path, "file"), "leaves the secrets folder", "the name of a file in it")
+	}
+}

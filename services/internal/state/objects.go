@@ -1,0 +1,169 @@
+package state
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+)
+
+// Objects is an object store whose objects are named by the digest of their
+// content: storing one twice is storing it once.
+type Objects struct {
+	name string
+	os   jetstream.ObjectStore
+	conn *nats.Conn
+	fail failpoint.Hook
+}
+
+// transfer bounds the reading or writing of one object. Without a deadline the
+// client takes the one for a single request, which large objects outlast.
+const transfer = 15 * time.Minute
+
+// DigestOf is the digest that names content.
+func DigestOf(content []byte) events.Digest {
+	sum := sha256.Sum256(content)
+	return events.Digest("sha256:" + hex.EncodeToString(sum[:]))
+}
+
+// Put stores content and returns its digest.
+func (o *Objects) Put(ctx context.Context, p failpoint.Point, content []byte) (events.Digest, error) {
+	d := DigestOf(content)
+	return d, o.PutStream(ctx, p, d, bytes.NewReader(content))
+}
+
+// refresh is the age from which an object is written again, so that it does
+// not look unused to whoever collects old objects at this moment.
+const refresh = 10 * time.Minute
+
+// PutStream stores what r yields under the digest d, which the caller has
+// computed. An object that is there already is not written again.
+func (o *Objects) PutStream(ctx context.Context, p failpoint.Point, d events.Digest, r io.Reader) error {
+	if info, err := o.os.GetInfo(ctx, d.Token()); err == nil && time.Since(info.ModTime) < refresh {
+		return nil
+	}
+	return o.fail.Around(p, func() error {
+		ctx, cancel := context.WithTimeout(ctx, transfer)
+		defer cancel()
+		if _, err := o.os.Put(ctx, jetstream.ObjectMeta{Name: d.Token()}, r); err != nil {
+			return fmt.Errorf("store %s %s: %w", o.name, d, err)
+		}
+		return nil
+	})
+}
+
+// Get returns the object's content, at most limit bytes, verified against its
+// digest; ErrNotFound where there is none.
+func (o *Objects) Get(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
+	res, err := o.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(res, limit+1))
+	err = errors.Join(err, res.Close())
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s %s: %w", o.name, d, err)
+	case int64(len(content)) > limit:
+		return nil, fmt.Errorf("read %s %s: over the limit of %d bytes", o.name, d, limit)
+	case DigestOf(content) != d:
+		return nil, fmt.Errorf("read %s %s: content has another digest", o.name, d)
+	}
+	return content, nil
+}
+
+// Open returns a reader of the object; the broker's own checksum is verified
+// at its end. The reader must be closed; ctx ends it too.
+func (o *Objects) Open(ctx context.Context, d events.Digest) (io.ReadCloser, error) {
+	ctx, cancel := context.WithTimeout(ctx, transfer)
+	res, err := o.os.Get(ctx, d.Token())
+	if err != nil {
+		cancel()
+		if errors.Is(err, jetstream.ErrObjectNotFound) {
+			err = ErrNotFound
+		}
+		return nil, fmt.Errorf("open %s %s: %w", o.name, d, err)
+	}
+	return &reading{res, cancel}, nil
+}
+
+// reading frees the transfer's context when it is closed.
+type reading struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close ends the reading.
+func (r *reading) Close() error {
+	defer r.cancel()
+	return r.ReadCloser.Close()
+}
+
+// Stored is an object's name and when it was stored.
+type Stored struct {
+	Digest events.Digest
+	At     time.Time
+	Size   uint64
+}
+
+// List lists the objects. A listing that the broker ended is an error, never a
+// short list.
+func (o *Objects) List(ctx context.Context) ([]Stored, error) {
+	list, err := o.list(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", o.name, err)
+	}
+	return list, nil
+}
+
+func (o *Objects) list(ctx context.Context) ([]Stored, error) {
+	if !o.conn.IsConnected() {
+		return nil, errBrokerGone
+	}
+	lost, forget := lostConnection(o.conn)
+	defer forget()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	begun := time.AfterFunc(watchBegin, cancel)
+	w, err := o.os.Watch(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, err
+	}
+	begun.Stop()
+	defer func() { go drain(w.Updates()) }()
+	infos := feed[*jetstream.ObjectInfo]{w.Updates(), lost}
+	var list []Stored
+	for {
+		info, err := infos.next(ctx)
+		if err != nil || info == nil {
+			return list, err
+		}
+		if d, err := events.DigestFromToken(info.Name); err == nil { // else not one of ours
+			list = append(list, Stored{Digest: d, At: info.ModTime, Size: info.Size})
+		}
+	}
+}
+
+// Remove deletes an object that no record names any more, unless it was stored
+// again after the moment before.
+func (o *Objects) Remove(ctx context.Context, p failpoint.Point, d events.Digest, before time.Time) error {
+	if info, err := o.os.GetInfo(ctx, d.Token()); err == nil && info.ModTime.After(before) {
+		return nil
+	}
+	return o.fail.Around(p, func() error {
+		if err := o.os.Delete(ctx, d.Token()); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
+			return fmt.Errorf("remove %s %s: %w", o.name, d, err)
+		}
+		return nil
+	})
+}

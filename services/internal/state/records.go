@@ -1,0 +1,272 @@
+package state
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+)
+
+// Token is an API token, kept as a hash.
+type Token struct {
+	SHA256    string    `json:"sha256"` // hex
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+// AdminToken is the key of the admin's token.
+const AdminToken = "admin"
+
+// DefaultsKey is the key of the one record of defaults.
+const DefaultsKey = "defaults"
+
+// Descriptor points at a blob or manifest.
+type Descriptor struct {
+	Digest    events.Digest `json:"digest"`
+	MediaType string        `json:"mediaType,omitempty"`
+	Size      int64         `json:"size,omitempty"`
+}
+
+// ImageLayer is a layer as an image's manifest and config describe it.
+type ImageLayer struct {
+	Descriptor
+	CreatedBy string `json:"createdBy,omitempty"`
+	// Foreign layers are not in the registry; they are never fetched.
+	Foreign bool `json:"foreign,omitempty"`
+}
+
+// Child is one platform's manifest in an index.
+type Child struct {
+	Digest   events.Digest   `json:"digest"`
+	Platform events.Platform `json:"platform"`
+}
+
+// Image is what is known of a manifest, wherever it lies.
+type Image struct {
+	Digest    events.Digest `json:"digest"`
+	MediaType string        `json:"mediaType"`
+	// Children makes it an index; then the fields below stay empty.
+	Children []Child         `json:"children,omitempty"`
+	Platform events.Platform `json:"platform,omitzero"`
+	Config   Descriptor      `json:"config,omitzero"`
+	Created  time.Time       `json:"created,omitzero"` // the config's claim
+	Layers   []ImageLayer    `json:"layers,omitempty"`
+
+	// Trust lists the trust groups whose registries gave us its layers.
+	Trust []string `json:"trust,omitempty"`
+	// Engine and Inventory name the inventory and what made it; empty: none.
+	Engine    string        `json:"engine,omitempty"`
+	Inventory events.Digest `json:"inventory,omitempty"`
+	ScannedAt time.Time     `json:"scannedAt,omitzero"`
+
+	// The last verdict.
+	Report       events.Digest   `json:"report,omitempty"`
+	Database     string          `json:"database,omitempty"` // version it was made with
+	MatchedAt    time.Time       `json:"matchedAt,omitzero"`
+	Summary      verdict.Summary `json:"summary,omitzero"`
+	Completeness []string        `json:"completeness,omitempty"` // codes of what was not seen
+
+	// The newest scan, which may have failed while an older verdict stands.
+	Status     verdict.Status `json:"status"`
+	Generation uint64         `json:"generation,omitempty"`
+	Error      string         `json:"error,omitempty"`
+}
+
+// Index reports whether the manifest is an index of platform manifests.
+func (i *Image) Index() bool { return len(i.Children) > 0 }
+
+// Place is one image at one registry and repository.
+type Place struct {
+	Registry   string          `json:"registry"`
+	Host       string          `json:"host"`
+	Repository string          `json:"repository"`
+	Digest     events.Digest   `json:"digest"`
+	Index      bool            `json:"index,omitempty"`
+	Platform   events.Platform `json:"platform,omitzero"`
+	// Tags that point here, its index's included, and since when.
+	Tags  map[string]time.Time `json:"tags,omitempty"`
+	Rules []string             `json:"rules,omitempty"`
+	// PushedAt is the registry's word of when it was pushed, where it gave one.
+	PushedAt  time.Time `json:"pushedAt,omitzero"`
+	FirstSeen time.Time `json:"firstSeen"`
+	LastSeen  time.Time `json:"lastSeen"` // last sighting at the registry
+
+	// MissingSince starts the retention; a sighting clears it.
+	MissingSince time.Time `json:"missingSince,omitzero"`
+	Missing      string    `json:"missing,omitempty"` // gone or unreachable
+	// Expired marks a place whose end is being announced before it is removed.
+	Expired bool `json:"expired,omitempty"`
+	// Announce is the event about this place that is still to be published.
+	Announce events.Kind `json:"announce,omitempty"`
+	// CheckedAt is when we last looked, whatever the answer.
+	CheckedAt time.Time `json:"checkedAt"`
+	// Retention and CheckEvery are the longest of its rules'.
+	Retention  config.Duration `json:"retention"`
+	CheckEvery config.Duration `json:"checkEvery"`
+}
+
+// Why a place is missing.
+const (
+	MissingGone        = "gone"        // the registry answered that it does not have it
+	MissingUnreachable = "unreachable" // the registry did not answer
+)
+
+// ExpiresAt is when nothing of the place is kept any more; zero while present.
+func (p *Place) ExpiresAt() time.Time {
+	if p.MissingSince.IsZero() {
+		return time.Time{}
+	}
+	return p.MissingSince.Add(time.Duration(p.Retention))
+}
+
+// Sighted records that the registry showed the image.
+func (p *Place) Sighted(now time.Time) {
+	p.LastSeen, p.CheckedAt = now, now
+	p.MissingSince, p.Missing = time.Time{}, ""
+	p.Expired = false
+}
+
+// SkipOutage moves a running retention on by the time in which nobody looked:
+// our own outage counts against no image. Between two looks there may be twice
+// the interval they are due at.
+func (p *Place) SkipOutage(now time.Time) {
+	usual := 2 * max(time.Duration(p.CheckEvery), time.Minute)
+	if gap := now.Sub(p.CheckedAt); gap > usual {
+		p.MissingSince = p.MissingSince.Add(gap - usual)
+	}
+}
+
+// Event is the place's image as events name it.
+func (p *Place) Event() events.Image {
+	tags := make([]string, 0, len(p.Tags))
+	for t := range p.Tags {
+		tags = append(tags, t)
+	}
+	slices.Sort(tags)
+	return events.Image{
+		Registry: p.Registry, Host: p.Host, Repository: p.Repository,
+		Tags: tags, Digest: p.Digest, Platform: p.Platform,
+	}
+}
+
+// PlaceKey names a place: digest first, so that an image's places can be
+// listed, and the repository as one token.
+func PlaceKey(d events.Digest, registry, repository string) string {
+	return d.Token() + "." + registry + "." + repositoryToken(repository)
+}
+
+// PlacesOfImage filters the places of one image.
+func PlacesOfImage(d events.Digest) string { return d.Token() + ".>" }
+
+// PlacesOfRepository filters the places in one repository.
+func PlacesOfRepository(registry, repository string) string {
+	return "*." + registry + "." + repositoryToken(repository)
+}
+
+// PlacesOfRegistry filters the places at one registry.
+func PlacesOfRegistry(registry string) string { return "*." + registry + ".*" }
+
+// repositoryToken makes a repository one token of a key: its grammar has no
+// equals sign, which here stands for a dot.
+func repositoryToken(repository string) string { return strings.ReplaceAll(repository, ".", "=") }
+
+// Lease is a claim on a record, renewed while its holder works. A holder that
+// died lets it run out.
+type Lease struct {
+	Holder string    `json:"holder,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// Held reports whether somebody else than me holds the lease at now.
+func (l Lease) Held(me string, now time.Time) bool {
+	return l.Holder != "" && l.Holder != me && now.Before(l.Until)
+}
+
+// Layer is a layer inventory in the making or made.
+type Layer struct {
+	Digest events.Digest `json:"digest"`
+	State  LayerState    `json:"state"`
+	Lease  Lease         `json:"lease,omitzero"`
+	Object events.Digest `json:"object,omitempty"` // of the inventory
+	Size   int64         `json:"size,omitempty"`   // compressed bytes read
+	ReadAt time.Time     `json:"readAt,omitzero"`
+}
+
+// LayerState is how far a layer's inventory is.
+type LayerState string
+
+// The layer states.
+const (
+	LayerReading  LayerState = "reading"
+	LayerDone     LayerState = "done"
+	LayerNotImage LayerState = "not-a-layer" // a blob that is no file system, such as a config
+)
+
+// Request is what a user asked for and what became of it.
+type Request struct {
+	ID         string          `json:"id"`
+	Reference  string          `json:"reference"`
+	State      RequestState    `json:"state"`
+	Error      string          `json:"error,omitempty"`
+	Scans      []events.Digest `json:"scans"` // platform manifests
+	CreatedAt  time.Time       `json:"createdAt"`
+	Registry   string          `json:"registry"`
+	Repository string          `json:"repository"`
+}
+
+// RequestState is how far planning of a request is.
+type RequestState string
+
+// The request states.
+const (
+	RequestPlanning  RequestState = "planning"
+	RequestPlanned   RequestState = "planned"
+	RequestFailed    RequestState = "failed"
+	RequestCancelled RequestState = "cancelled"
+)
+
+// Condition is what keeps a registry from being read: who asks for one of its
+// images has to wait. There is none for a registry that answers.
+type Condition struct {
+	Registry string    `json:"registry"`
+	Error    string    `json:"error"`
+	Since    time.Time `json:"since"`
+	LastAt   time.Time `json:"lastAt"`
+	Count    int       `json:"count"` // failures in a row
+}
+
+// Ledger is the account of one trust group since its first entry. What was
+// needed and not read was saved.
+type Ledger struct {
+	Trust        string `json:"trust"`
+	LayersRead   int64  `json:"layersRead"` // from registries
+	BytesRead    int64  `json:"bytesRead"`  // compressed
+	LayersNeeded int64  `json:"layersNeeded"`
+	BytesNeeded  int64  `json:"bytesNeeded"`
+	ScansSaved   int64  `json:"scansSaved"` // pushes and requests of images that were known
+}
+
+// Due is cron's memory of a rule: the last due time it published.
+type Due struct {
+	Rule string    `json:"rule"`
+	Last time.Time `json:"last"`
+}
+
+// Database is the advisory database in use.
+type Database struct {
+	Version   string        `json:"version"`
+	Object    events.Digest `json:"object"`
+	UpdatedAt time.Time     `json:"updatedAt"`
+	Records   int           `json:"records"`
+	Skipped   int           `json:"skipped"`
+	StoredAt  time.Time     `json:"storedAt"`
+	// Announced says that it was told that this database is in use.
+	Announced bool `json:"announced,omitempty"`
+	// Sample marks one that stands in for the real one: most is missing.
+	Sample bool `json:"sample,omitempty"`
+}
+
+// CurrentDatabase is the key of the database in use.
+const CurrentDatabase = "current"

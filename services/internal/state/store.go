@@ -1,0 +1,115 @@
+package state
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/bus"
+	"github.com/landwaiter/landwaiter/services/internal/config"
+)
+
+// Managed is a configured object and who may change it.
+type Managed[T any] struct {
+	Value T `json:"value"`
+	// ManagedBy is ManagedByFile for what a configuration file defines, which
+	// the API must not change; else empty.
+	ManagedBy string `json:"managedBy,omitempty"`
+}
+
+// ManagedByFile marks objects that a configuration file defines.
+const ManagedByFile = "file"
+
+// Store is all of landwaiter's records.
+type Store struct {
+	Registries *Table[Managed[config.Registry]] // by name
+	Rules      *Table[Managed[config.Rule]]     // by name
+	Defaults   *Table[config.Defaults]          // one, under DefaultsKey
+	Tokens     *Table[Token]                    // by role
+	Places     *Table[Place]                    // see PlaceKey
+	Images     *Table[Image]                    // by digest token
+	Layers     *Table[Layer]                    // see LayerKey
+	Jobs       *Table[Job]                      // by digest token
+	Sweeps     *Table[Sweep]                    // see events.SweepKey
+	Requests   *Table[Request]                  // by request id
+	Conditions *Table[Condition]                // by registry
+	Ledger     *Table[Ledger]                   // by trust group
+	Dues       *Table[Due]                      // cron's cursors, by rule
+	Databases  *Table[Database]                 // one, under CurrentDatabase
+
+	Inventories *Objects // layer and image inventories
+	Reports     *Objects
+	Advisories  *Objects // compiled databases
+}
+
+// Open creates or updates the buckets and returns the store.
+func Open(ctx context.Context, b *bus.Bus) (*Store, error) {
+	o := opener{ctx: ctx, bus: b}
+	s := &Store{
+		Registries:  table[Managed[config.Registry]](&o, "registries"),
+		Rules:       table[Managed[config.Rule]](&o, "rules"),
+		Defaults:    table[config.Defaults](&o, "defaults"),
+		Tokens:      table[Token](&o, "tokens"),
+		Places:      table[Place](&o, "places"),
+		Images:      table[Image](&o, "images"),
+		Layers:      table[Layer](&o, "layers"),
+		Jobs:        table[Job](&o, "jobs"),
+		Sweeps:      table[Sweep](&o, "sweeps"),
+		Requests:    table[Request](&o, "requests"),
+		Conditions:  table[Condition](&o, "conditions"),
+		Ledger:      table[Ledger](&o, "ledger"),
+		Dues:        table[Due](&o, "dues"),
+		Databases:   table[Database](&o, "databases"),
+		Inventories: o.objects("inventories"),
+		Reports:     o.objects("reports"),
+		Advisories:  o.objects("advisories"),
+	}
+	return s, o.err
+}
+
+// opener keeps the first error of a row of openings.
+type opener struct {
+	ctx context.Context //nolint:containedctx // lives for one call of Open only
+	bus *bus.Bus
+	err error
+}
+
+func table[T any](o *opener, name string) *Table[T] {
+	if o.err != nil {
+		return nil
+	}
+	kv, err := o.bus.JetStream().CreateOrUpdateKeyValue(o.ctx, jetstream.KeyValueConfig{
+		Bucket:         o.bus.Topology().Bucket(name),
+		History:        1,
+		Storage:        jetstream.FileStorage,
+		Replicas:       o.bus.Replicas(),
+		LimitMarkerTTL: markerTTL,
+	})
+	if err != nil {
+		o.err = fmt.Errorf("open bucket %s: %w", name, err)
+	}
+	return &Table[T]{name: name, kv: kv, conn: o.bus.JetStream().Conn(), fail: o.bus.Fail()}
+}
+
+func (o *opener) objects(name string) *Objects {
+	if o.err != nil {
+		return nil
+	}
+	os, err := o.bus.JetStream().CreateOrUpdateObjectStore(o.ctx, jetstream.ObjectStoreConfig{
+		Bucket:   o.bus.Topology().Bucket(name),
+		Storage:  jetstream.FileStorage,
+		Replicas: o.bus.Replicas(),
+	})
+	if err != nil {
+		o.err = fmt.Errorf("open object store %s: %w", name, err)
+	}
+	return &Objects{name: name, os: os, conn: o.bus.JetStream().Conn(), fail: o.bus.Fail()}
+}
+
+// LayerKey names a layer's inventory: who may share it, the verified blob
+// digest, and what it was read with.
+func LayerKey(trust string, d events.Digest, engine string) string {
+	return trust + "." + d.Token() + "." + engine
+}

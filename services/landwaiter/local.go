@@ -1,0 +1,97 @@
+package landwaiter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/landwaiter/internal/datafolder"
+	"github.com/landwaiter/landwaiter/services/landwaiter/internal/terminal"
+	"github.com/landwaiter/landwaiter/services/landwaiter/sample"
+	"github.com/landwaiter/landwaiter/services/worker"
+)
+
+// here scans in this process.
+func (s *scanning) here(ctx context.Context) error {
+	if err := s.checkLocal(); err != nil {
+		return err
+	}
+	login, err := dockerConfig(s.env.Getenv)
+	if err != nil {
+		return err
+	}
+	data := first(s.data, s.env.Getenv("LANDWAITER_DATA"), datafolder.Default(s.env.Getenv))
+	cache := filepath.Join(data, "local")
+	if data == "" {
+		cache = filepath.Join(os.TempDir(), "landwaiter-local")
+	}
+	o := worker.LocalOptions{
+		Source: s.ref, Advisories: first(s.advisories, s.env.Getenv("LANDWAITER_ADVISORIES_SOURCE")),
+		Databases: filepath.Join(data, "worker"), Cache: cache, SampleAdvisories: sample.Files(), DockerConfig: login,
+		Notice: func(text string) { s.env.warn("%s", text) },
+	}
+	if len(s.platforms) == 1 {
+		o.Platform = s.platforms[0]
+	}
+	if s.env.Terminal && s.output == asTable {
+		var mu sync.Mutex
+		line := terminal.NewLine(s.env.Stdout)
+		o.Progress = func(p worker.Progress) {
+			mu.Lock()
+			defer mu.Unlock()
+			showProgress(line, p)
+		}
+		defer line.Clear()
+	}
+	report, err := worker.ScanLocal(ctx, o)
+	if err != nil {
+		return err
+	}
+	reports := []verdict.Report{report}
+	if err := writeReports(s.env.Stdout, s.output, reports); err != nil {
+		return err
+	}
+	return gate(s.env, s.threshold, reports)
+}
+
+func (s *scanning) checkLocal() error {
+	switch {
+	case len(s.platforms) > 1:
+		return errors.New("--local scans one image: name one --platform")
+	case s.force:
+		return errors.New("--local remembers no layers: --force has no meaning there")
+	}
+	return nil
+}
+
+// dockerConfig is what docker login wrote; blank: nothing.
+func dockerConfig(getenv func(string) string) (text string, err error) {
+	const most = 1 << 20
+	dir := getenv("DOCKER_CONFIG")
+	if dir == "" {
+		home := getenv("HOME")
+		if home == "" {
+			return "", nil
+		}
+		dir = filepath.Join(home, ".docker")
+	}
+	f, err := os.Open(filepath.Join(dir, "config.json")) //nolint:gosec // where docker keeps it
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read docker's configuration: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	raw, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return "", fmt.Errorf("read docker's configuration: %w", err)
+	}
+	return string(raw), nil
+}

@@ -1,0 +1,106 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/landwaiter/landwaiter/services/internal/render"
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/report/internal/problem"
+	"github.com/landwaiter/landwaiter/services/report/internal/reference"
+	"github.com/landwaiter/landwaiter/services/report/internal/view"
+)
+
+func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
+	d, err := digestOf(r)
+	if err != nil {
+		return err
+	}
+	format, err := formatOf(r)
+	if err != nil {
+		return err
+	}
+	i, places, err := a.image(r, d)
+	if err != nil {
+		return unknownImage(d, err)
+	}
+	if len(i.Children) > 0 {
+		return problem.New(http.StatusConflict, string(d)+" is an index of platform images, each of which has its own report",
+			"GET /api/v1/images/"+string(d)+" lists them under platforms")
+	}
+	place, err := placeOf(places, r.URL.Query().Get("ref"))
+	if err != nil {
+		return err
+	}
+	report, err := a.report(r, i, place)
+	if err != nil {
+		return err
+	}
+	if format != render.JSON {
+		return writeForm(w, format, report)
+	}
+	return write(w, http.StatusOK, report)
+}
+
+// report is the image's report at a place; it says that nothing is known where
+// there is no verdict.
+func (a *API) report(r *http.Request, i view.Image, place view.Place) (verdict.Report, error) {
+	return a.Projector.Report(r.Context(), i, place)
+}
+
+// placeOf picks the place a reference names; without one a place that is there
+// goes before one that is missing.
+func placeOf(places []view.Place, ref string) (view.Place, error) {
+	if ref == "" {
+		for _, p := range places {
+			if p.MissingSince.IsZero() {
+				return p, nil
+			}
+		}
+		return places[0], nil
+	}
+	want, err := reference.Parse(ref)
+	if err != nil {
+		return view.Place{}, problem.New(http.StatusBadRequest, err.Error(), "")
+	}
+	for _, p := range places {
+		if p.Host == want.Host && p.Repository == want.Repository {
+			return p, nil
+		}
+	}
+	return view.Place{}, problem.New(http.StatusNotFound, "the image is not known at "+want.String(), "leave ref out, or name one of the image's places")
+}
+
+// formatOf is what the format parameter or the Accept header asks for.
+func formatOf(r *http.Request) (render.Form, error) {
+	asked, accept := r.URL.Query().Get("format"), r.Header.Get("Accept")
+	form, known := render.Form(asked), true
+	switch {
+	case asked != "":
+		known = form == render.JSON || form.Known()
+	case accept != "":
+		asked = accept
+		form, known = render.Accepted(accept)
+	default:
+		form = render.JSON
+	}
+	if !known {
+		return "", problem.New(http.StatusNotAcceptable, "reports do not come as "+strconv.Quote(asked),
+			fmt.Sprintf("ask for one of %s, %v", render.JSON, render.Forms()))
+	}
+	return form, nil
+}
+
+// writeForm answers with the report in one of its other forms.
+func writeForm(w http.ResponseWriter, form render.Form, r verdict.Report) error {
+	var b bytes.Buffer
+	if err := render.Write(&b, form, r); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", form.ContentType())
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(b.Bytes())
+	return nil
+}

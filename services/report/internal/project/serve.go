@@ -1,0 +1,81 @@
+package project
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/report/internal/view"
+)
+
+// The codes of completeness notes that only a served report has.
+const (
+	NoteNoReport   = "no-report"   // the image has not been scanned to its end yet
+	NoteScanFailed = "scan-failed" // the newest scan failed: what is shown is of an older one, or nothing
+)
+
+// Report is the report of an image at a place, with the state of its newest
+// scan. An image without a verdict has one that says so.
+func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) (verdict.Report, error) {
+	r := verdict.Report{}
+	raw, err := p.reportJSON(ctx, i)
+	switch {
+	case errors.Is(err, view.ErrNotFound):
+		r.Completeness.Notes = append(r.Completeness.Notes, verdict.Note{
+			Code: NoteNoReport, Message: "the image has no report yet: nothing is known about its packages",
+		})
+	case err != nil:
+		return r, err
+	default:
+		if err := json.Unmarshal(raw, &r); err != nil {
+			return r, fmt.Errorf("decode report of %s: %w", i.Digest, err)
+		}
+	}
+	r.Image = verdict.Image{
+		Registry: place.Registry, Host: place.Host, Repository: place.Repository, Tags: place.Tags,
+		Digest: string(i.Digest), Platform: i.Platform, Rules: place.Rules,
+	}
+	r.Status, r.Error = i.Status, i.Error
+	if i.Status == verdict.Failed {
+		r.Completeness.Complete = false
+		r.Completeness.Notes = append(r.Completeness.Notes, verdict.Note{
+			Code: NoteScanFailed, Message: "the newest scan failed: " + i.Error,
+		})
+	}
+	fillLists(&r)
+	return r, nil
+}
+
+// fillLists makes absent lists empty ones, as the contract has them.
+func fillLists(r *verdict.Report) {
+	if r.Image.Tags == nil {
+		r.Image.Tags = []string{}
+	}
+	if r.Completeness.Notes == nil {
+		r.Completeness.Notes = []verdict.Note{}
+	}
+	if r.Layers == nil {
+		r.Layers = []verdict.Layer{}
+	}
+	if r.Packages == nil {
+		r.Packages = []verdict.Package{}
+	}
+	if r.Findings == nil {
+		r.Findings = []verdict.Finding{}
+	}
+}
+
+// reportJSON reads the stored report from the view, and where the view has
+// lost it, from the state.
+func (p *Projector) reportJSON(ctx context.Context, i view.Image) ([]byte, error) {
+	if i.Report == "" {
+		return nil, view.ErrNotFound
+	}
+	raw, err := p.view.Report(ctx, i.Digest)
+	if !errors.Is(err, view.ErrNotFound) {
+		return raw, err
+	}
+	return p.state.Reports.Get(ctx, i.Report, MaxReport)
+}

@@ -1,0 +1,86 @@
+package advisory
+
+import "strings"
+
+// Family is an ecosystem without its release: "Debian" of "Debian:12". It is
+// also the name of its folder in an OSV export.
+func Family(ecosystem string) string {
+	family, _, _ := strings.Cut(ecosystem, ":")
+	return family
+}
+
+// Canonical writes an ecosystem in the one form that is compared as a whole.
+// Releases that name more than advisories tell apart are cut: "Alpine:v3.20.3"
+// and "Alpine:3.20" are "Alpine:v3.20", "AlmaLinux:9.4" is "AlmaLinux:9", and
+// Ubuntu's ":LTS", which not every source writes, goes, while its Pro streams
+// stay what they are.
+func Canonical(ecosystem string) string {
+	family, release, found := strings.Cut(ecosystem, ":")
+	if !found || release == "" {
+		return family
+	}
+	switch family {
+	case "Ubuntu":
+		if !strings.HasPrefix(release, "Pro") {
+			release = strings.TrimSuffix(release, ":LTS")
+		}
+	case "Alpine":
+		release = alpineBranch(release)
+	case "AlmaLinux", "Rocky Linux":
+		release, _, _ = strings.Cut(release, ".")
+	case "Azure Linux":
+		release = strings.TrimSuffix(release, ".0")
+	}
+	return family + ":" + release
+}
+
+func alpineBranch(release string) string {
+	release = strings.TrimPrefix(release, "v")
+	major, rest, found := strings.Cut(release, ".")
+	if !found {
+		return "v" + major
+	}
+	minor, _, _ := strings.Cut(rest, ".")
+	return "v" + major + "." + minor
+}
+
+// SameRelease tells whether an advisory for one canonical ecosystem is about a
+// package of another: they must be equal. A Red Hat package is known by its
+// product alone, so the repository an advisory adds ("::appstream") is ignored
+// where the package has none.
+func SameRelease(pkg, entry string) bool {
+	if pkg == entry {
+		return true
+	}
+	product, _, found := strings.Cut(entry, "::")
+	return found && product == pkg && strings.HasPrefix(pkg, "Red Hat:")
+}
+
+// NormalName gives the form of a package name that is looked up.
+func NormalName(family, name string) string {
+	switch family {
+	case "PyPI":
+		return normalPyPI(name)
+	case "NuGet", "Packagist", "GitHub Actions", "VSCode":
+		return strings.ToLower(name)
+	default:
+		return name
+	}
+}
+
+// normalPyPI is PEP 503: lower case, runs of - _ . become one -.
+func normalPyPI(name string) string {
+	plain := true
+	for i := range len(name) {
+		if c := name[i]; c == '_' || c == '.' || c == '-' || (c >= 'A' && c <= 'Z') {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return name
+	}
+	return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
+		return c == '-' || c == '_' || c == '.'
+	}), "-")
+}

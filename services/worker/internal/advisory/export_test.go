@@ -1,0 +1,78 @@
+package advisory
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/landwaiter/landwaiter/services/worker/internal/advisory/version"
+)
+
+// ParseRecord is the record parser, for fuzzing.
+func ParseRecord(data []byte) (Record, []Affected, error) {
+	p, err := parseRecord(data)
+	var list []Affected
+	for _, a := range p.affected {
+		list = append(list, a.Affected)
+	}
+	return p.record, list, err
+}
+
+// Recode writes a record and its statements and reads them again.
+func Recode(r Record, list []Affected) (Record, []Affected, bool) {
+	var e encoder
+	e.record(r)
+	for _, a := range list {
+		e.affected(a)
+	}
+	d := decoder{b: e.b}
+	r = d.record()
+	for i := range list {
+		list[i] = d.affected()
+	}
+	return r, list, !d.bad && len(d.b) == 0
+}
+
+// Decode reads arbitrary bytes as each kind of block.
+func Decode(data []byte) {
+	for _, read := range []func(*decoder){
+		func(d *decoder) { d.record() }, func(d *decoder) { d.affected() }, func(d *decoder) { d.flaw() },
+	} {
+		read(&decoder{b: data})
+	}
+}
+
+// ParseFeeds are the feed parsers, for fuzzing.
+func ParseFeeds(data io.Reader, raw []byte) {
+	_, _, _ = parseEPSS(data)
+	_, _ = parseKEV(raw)
+}
+
+// OpenBytes opens a file's content.
+func OpenBytes(data []byte) (*DB, error) {
+	return load(nopCloser{bytes.NewReader(data)}, int64(len(data)))
+}
+
+type nopCloser struct{ *bytes.Reader }
+
+func (nopCloser) Close() error { return nil }
+
+// MaxSummary is the longest summary kept.
+const MaxSummary = maxSummary
+
+// Intervals evaluates events given as kind and text.
+func Intervals(scheme version.Scheme, events ...[2]string) ([]Interval, error) {
+	var list []osvEvent
+	for _, e := range events {
+		switch e[0] {
+		case "introduced":
+			list = append(list, osvEvent{Introduced: e[1]})
+		case "fixed":
+			list = append(list, osvEvent{Fixed: e[1]})
+		case "last_affected":
+			list = append(list, osvEvent{LastAffected: e[1]})
+		default:
+			list = append(list, osvEvent{Limit: e[1]})
+		}
+	}
+	return intervals(scheme, false, list)
+}

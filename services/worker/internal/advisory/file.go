@@ -1,0 +1,164 @@
+package advisory
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// The file: magic, blocks, meta (JSON), index, trailer.
+//
+// A block is its key and its values, found through the index by the key's
+// hash. The index has 20 bytes a block, ordered by hash: hash (8), offset (8),
+// length (4). Blocks carry a CRC in front, meta and index have theirs in the
+// trailer: a file that lost bytes on its way is noticed, not believed.
+const (
+	magic       = "LWADVDB1"
+	trailerSize = 8 + 8 + 8 + 4 + 8 // meta offset, index offset, keys, CRC, magic
+	entrySize   = 20
+	maxBlock    = 1 << 30
+)
+
+// The kinds of keys.
+const (
+	packageKey = 'p' // p, family, NUL, name: statements
+	recordKey  = 'r' // r, id: record
+	flawKey    = 'c' // c, CVE id: flaw
+)
+
+// meta is what is known without looking anything up.
+type meta struct {
+	Version    string    `json:"version"`
+	UpdatedAt  time.Time `json:"updatedAt"`
+	Families   []string  `json:"families"`
+	Ecosystems []string  `json:"ecosystems"` // canonical, with release, of all statements
+	EPSSDate   string    `json:"epssDate,omitempty"`
+	Records    int       `json:"records"`
+	Sample     bool      `json:"sample,omitempty"`
+}
+
+func crcTable() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+func hashKey(key []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(key) // never fails
+	return h.Sum64()
+}
+
+// writer makes a database next to its final place.
+type writer struct {
+	out    string
+	file   *os.File
+	buf    *bufio.Writer
+	offset uint64
+	index  []entry
+}
+
+type entry struct {
+	hash, offset uint64
+	length       uint32
+}
+
+func newWriter(out string) (*writer, error) {
+	file, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".*")
+	if err != nil {
+		return nil, fmt.Errorf("create database: %w", err)
+	}
+	w := &writer{out: out, file: file, buf: bufio.NewWriterSize(file, 1<<20)}
+	w.write([]byte(magic))
+	return w, nil
+}
+
+// write counts; bufio remembers its first error until Flush.
+func (w *writer) write(b []byte) {
+	n, _ := w.buf.Write(b)
+	w.offset += uint64(n) //nolint:gosec // a length
+}
+
+// block adds one key. Keys must be distinct.
+func (w *writer) block(kind byte, key string, values []byte) error {
+	e := encoder{b: make([]byte, 4, 4+8+len(key)+len(values))}
+	e.text(string(kind) + key)
+	e.b = append(e.b, values...)
+	if len(e.b) > maxBlock {
+		return fmt.Errorf("write %q: %d bytes", key, len(e.b))
+	}
+	binary.LittleEndian.PutUint32(e.b, crc32.Checksum(e.b[4:], crcTable()))
+	w.index = append(w.index, entry{
+		hash: hashKey(append([]byte{kind}, key...)), offset: w.offset, length: uint32(len(e.b)), //nolint:gosec // checked above
+	})
+	w.write(e.b)
+	return nil
+}
+
+// finish writes the index and puts the file in its place.
+func (w *writer) finish(m meta) (size int64, err error) {
+	head, err := json.Marshal(m)
+	if err != nil {
+		return 0, fmt.Errorf("write database: %w", err)
+	}
+	slices.SortFunc(w.index, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.offset, b.offset))
+	})
+	tail := make([]byte, 0, len(head)+len(w.index)*entrySize+trailerSize)
+	tail = append(tail, head...)
+	for _, e := range w.index {
+		tail = binary.LittleEndian.AppendUint64(tail, e.hash)
+		tail = binary.LittleEndian.AppendUint64(tail, e.offset)
+		tail = binary.LittleEndian.AppendUint32(tail, e.length)
+	}
+	sum := crc32.Checksum(tail, crcTable())
+	metaAt := w.offset
+	tail = binary.LittleEndian.AppendUint64(tail, metaAt)
+	tail = binary.LittleEndian.AppendUint64(tail, metaAt+uint64(len(head)))
+	tail = binary.LittleEndian.AppendUint64(tail, uint64(len(w.index)))
+	tail = binary.LittleEndian.AppendUint32(tail, sum)
+	tail = append(tail, magic...)
+	w.write(tail)
+	if err := w.commit(); err != nil {
+		return 0, err
+	}
+	return int64(w.offset), nil //nolint:gosec // the length of a file
+}
+
+// commit makes the bytes durable before the name points at them.
+func (w *writer) commit() error {
+	if err := w.buf.Flush(); err != nil {
+		return fmt.Errorf("write database: %w", err)
+	}
+	if err := w.file.Sync(); err != nil {
+		return fmt.Errorf("write database: %w", err)
+	}
+	if err := w.file.Chmod(0o644); err != nil {
+		return fmt.Errorf("write database: %w", err)
+	}
+	if err := w.file.Close(); err != nil {
+		return fmt.Errorf("write database: %w", err)
+	}
+	if err := os.Rename(w.file.Name(), w.out); err != nil {
+		return fmt.Errorf("replace database: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(w.out))
+	if err != nil {
+		return fmt.Errorf("replace database: %w", err)
+	}
+	defer dir.Close() //nolint:errcheck // only read
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("replace database: %w", err)
+	}
+	return nil
+}
+
+// discard removes an unfinished file; after finish it does nothing.
+func (w *writer) discard() {
+	_ = w.file.Close()
+	_ = os.Remove(w.file.Name())
+}

@@ -1,0 +1,150 @@
+package advisory
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/landwaiter/landwaiter/services/worker/internal/advisory/version"
+)
+
+// maxEvents bounds one range; the longest real ones have a few hundred.
+const maxEvents = 20_000
+
+// point is an event with its version parsed. start marks version "0", which is
+// below everything.
+type point struct {
+	kind  string
+	text  string
+	start bool
+	at    version.Version
+}
+
+// intervals turns a range's events into runs of affected versions. One event
+// that cannot be understood makes the whole range unusable: what lies on its
+// other side is not known.
+func intervals(scheme version.Scheme, semver bool, events []osvEvent) ([]Interval, error) {
+	if len(events) > maxEvents {
+		return nil, fmt.Errorf("%d events", len(events))
+	}
+	points, limits, err := parseEvents(scheme, events)
+	if err != nil {
+		return nil, err
+	}
+	if err := sortPoints(points); err != nil {
+		return nil, err
+	}
+	runs := walk(points, semver)
+	if len(limits) == 0 {
+		return runs, nil
+	}
+	if err := sortPoints(limits); err != nil {
+		return nil, err
+	}
+	return cutAt(scheme, runs, limits[len(limits)-1])
+}
+
+// parseEvents splits a range's events into borders and limits. A limit of "*"
+// is none at all.
+func parseEvents(scheme version.Scheme, events []osvEvent) (points, limits []point, err error) {
+	unlimited := false
+	for _, e := range events {
+		for _, p := range e.points() {
+			if p.kind == "limit" && p.text == "*" {
+				unlimited = true
+				continue
+			}
+			if p.start = p.text == "0"; !p.start {
+				if p.at, err = version.Parse(scheme, p.text); err != nil {
+					return nil, nil, fmt.Errorf("event %s: %w", p.kind, err)
+				}
+			}
+			if p.kind == "limit" {
+				limits = append(limits, p)
+			} else {
+				points = append(points, p)
+			}
+		}
+	}
+	if unlimited {
+		limits = nil
+	}
+	return points, limits, nil
+}
+
+// sortPoints orders by version and keeps the given order between equals: only
+// that tells an empty run (introduced 1, fixed 1) from two that touch (fixed
+// 1, introduced 1).
+func sortPoints(points []point) error {
+	var failed error
+	sort.SliceStable(points, func(i, j int) bool {
+		a, b := points[i], points[j]
+		if a.start || b.start {
+			return a.start && !b.start
+		}
+		order, err := a.at.Compare(b.at)
+		if err != nil {
+			failed = err
+		}
+		return order < 0
+	})
+	return failed
+}
+
+func walk(points []point, semver bool) []Interval {
+	var runs []Interval
+	var open *Interval
+	for _, p := range points {
+		switch {
+		case p.kind == "introduced" && open == nil:
+			open = &Interval{Semver: semver}
+			if !p.start {
+				open.From = p.text
+			}
+		case p.kind == "fixed" && open != nil:
+			if open.From != p.text && !p.start {
+				open.To, open.End = p.text, FixedAt
+				runs = append(runs, *open)
+			}
+			open = nil
+		case p.kind == "last_affected" && open != nil:
+			open.To, open.End = p.text, LastAt
+			runs = append(runs, *open)
+			open = nil
+		}
+	}
+	if open != nil {
+		runs = append(runs, *open)
+	}
+	return runs
+}
+
+// cutAt ends runs at a limit: only versions before the highest one count.
+func cutAt(scheme version.Scheme, runs []Interval, limit point) ([]Interval, error) {
+	if limit.start {
+		return nil, nil
+	}
+	var failed error
+	before := func(text string) bool {
+		v, err := version.Parse(scheme, text)
+		if err == nil {
+			var order int
+			if order, err = v.Compare(limit.at); err == nil {
+				return order < 0
+			}
+		}
+		failed = err
+		return false
+	}
+	runs = slices.DeleteFunc(runs, func(r Interval) bool { return r.From != "" && !before(r.From) })
+	for i := range runs {
+		r := &runs[i]
+		if r.End == FixedAt && r.To == limit.text {
+			continue
+		}
+		if r.End == Never || !before(r.To) {
+			r.To, r.End = limit.text, LimitAt
+		}
+	}
+	return runs, failed
+}

@@ -1,0 +1,126 @@
+// Package version compares package versions by the rules of their ecosystem.
+// It never panics, whatever the strings are.
+package version
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/osv-scalibr/semantic"
+)
+
+// maxLength bounds a version: comparing long digit runs is quadratic, and no
+// real version comes near it.
+const maxLength = 256
+
+// ErrUnparsable is wrapped by every error of Parse.
+var ErrUnparsable = errors.New("version cannot be understood")
+
+// Scheme is a way of ordering versions. The empty scheme orders nothing:
+// versions can only be equal.
+type Scheme string
+
+// Semver is the scheme of SEMVER ranges, whatever the ecosystem.
+const Semver Scheme = "npm"
+
+// Version is a parsed version.
+type Version struct{ parsed semantic.Version }
+
+// SchemeOf gives the scheme of an OSV ecosystem; a release suffix is ignored.
+func SchemeOf(ecosystem string) Scheme {
+	family, _, _ := strings.Cut(ecosystem, ":")
+	switch family {
+	case "Bitnami", "Bioconductor", "ConanCenter", "crates.io", "Docker Hardened Images", "GHC", "GitHub Actions",
+		"Go", "Hex", "Julia", "npm", "SwiftURL", "VSCode":
+		return Semver
+	case "Debian", "Ubuntu", "Echo":
+		return "Debian"
+	case "Alpine", "Alpaquita", "BellSoft Hardened Containers", "Chainguard", "CleanStart", "MinimOS", "Wolfi":
+		return "Alpine"
+	case "AlmaLinux", "Azure Linux", "Mageia", "openEuler", "openSUSE", "Photon OS", "Red Hat", "Rocky Linux",
+		"SUSE", "TuxCare":
+		return "Red Hat"
+	case "CRAN", "Hackage", "Maven", "NuGet", "Packagist", "Pub", "PyPI", "RubyGems":
+		return Scheme(family)
+	default:
+		return ""
+	}
+}
+
+// Parse reads a version. What the ecosystem's own tools would refuse, and the
+// lenient library underneath would order somewhere, is an error here: a guess
+// would turn into a wrong finding or a missed one.
+func Parse(scheme Scheme, s string) (v Version, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %q: %v", ErrUnparsable, s, p)
+		}
+	}()
+	if !plausible(scheme, s) {
+		return Version{}, fmt.Errorf("%w: %.80q", ErrUnparsable, s)
+	}
+	parsed, err := semantic.Parse(s, string(scheme))
+	if err != nil {
+		return Version{}, fmt.Errorf("%w: %w", ErrUnparsable, err)
+	}
+	return Version{parsed: parsed}, nil
+}
+
+// Compare is negative where v is older than w, 0 where they are equal. Both
+// must be of one scheme.
+func (v Version) Compare(w Version) (order int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			order, err = 0, fmt.Errorf("%w: %v", ErrUnparsable, p)
+		}
+	}()
+	if v.parsed == nil || w.parsed == nil {
+		return 0, ErrUnparsable
+	}
+	order, err = v.parsed.Compare(w.parsed)
+	if err != nil {
+		return 0, fmt.Errorf("compare versions: %w", err)
+	}
+	return order, nil
+}
+
+func plausible(scheme Scheme, s string) bool {
+	if s == "" || len(s) > maxLength {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	switch scheme {
+	case "":
+		return false
+	case Semver:
+		return startsWithDigit(strings.TrimPrefix(s, "v"))
+	case "Alpine":
+		return startsWithDigit(s)
+	case "Debian":
+		return plausibleDeb(s)
+	case "Red Hat":
+		return !strings.ContainsAny(s, "/<>=()[]{}$,;'\"\\")
+	default:
+		return !strings.ContainsAny(s, "/<>=()[]{}$,;'\"\\*")
+	}
+}
+
+// plausibleDeb follows deb-version(7): [epoch:]upstream[-revision].
+func plausibleDeb(s string) bool {
+	epoch, rest, found := strings.Cut(s, ":")
+	if !found {
+		rest = epoch
+	} else if epoch == "" || strings.Trim(epoch, "0123456789") != "" {
+		return false
+	}
+	return rest != "" && rest[0] != '-' && strings.IndexFunc(rest, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(".+-~:_", c)
+	}) < 0
+}
+
+func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }

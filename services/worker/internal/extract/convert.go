@@ -1,0 +1,85 @@
+package extract
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/google/osv-scalibr/extractor"
+	apkmeta "github.com/google/osv-scalibr/extractor/filesystem/os/apk/metadata"
+	dpkgmeta "github.com/google/osv-scalibr/extractor/filesystem/os/dpkg/metadata"
+
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
+)
+
+// convert adds one of the library's packages to what was found, in our terms.
+func convert(kind Kind, location string, from *extractor.Package, found *Found) {
+	p := inventory.Package{Name: from.Name, Version: from.Version, Evidence: inventory.Record, Location: location}
+	for _, license := range from.Licenses {
+		if license != "" {
+			p.Licenses = append(p.Licenses, license)
+		}
+	}
+	switch kind {
+	case Dpkg:
+		p.Type = "deb"
+		if m, ok := from.Metadata.(*dpkgmeta.Metadata); ok {
+			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(p, m.SourceName, m.SourceVersion)
+		}
+	case APK:
+		p.Type = "apk"
+		if m, ok := from.Metadata.(*apkmeta.Metadata); ok {
+			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(p, m.OriginName, "")
+		}
+	case Python:
+		p.Type, p.Name = "pypi", normalisePython(p.Name)
+	case Java:
+		p.Type, p.Evidence = "maven", inventory.File
+	case Executable:
+		if !convertGo(&p, found) {
+			return
+		}
+	default:
+		return
+	}
+	if p.Name == "" || p.Version == "" || strings.EqualFold(p.Version, "unknown") {
+		found.note(verdict.NoteUnknownPackageVersion, "%s: package %q has no version", location, p.Name)
+		return
+	}
+	found.Packages = append(found.Packages, p)
+}
+
+// convertGo returns false for the program itself when it was built without a
+// version: that is the image's own software, no advisory can name it.
+func convertGo(p *inventory.Package, found *Found) bool {
+	p.Type, p.Evidence = "golang", inventory.File
+	if p.Name == "go" {
+		p.Name = "stdlib"
+	}
+	switch {
+	case p.Version == "(devel)", p.Name == "command-line-arguments":
+		return false
+	case p.Version == "":
+		// A dependency replaced by a folder of the build machine.
+		found.note(verdict.NoteUnknownPackageVersion, "%s: Go module %q has no version", p.Location, p.Name)
+		return false
+	}
+	return true
+}
+
+// source fills in what an OS package leaves out where its source has the same
+// name or version.
+func source(p inventory.Package, name, version string) verdict.Source {
+	if name == "" {
+		name = p.Name
+	}
+	if version == "" {
+		version = p.Version
+	}
+	return verdict.Source{Name: name, Version: version}
+}
+
+// normalisePython is the form of a name that PEP 503 compares.
+func normalisePython(name string) string {
+	return strings.ToLower(regexp.MustCompile(`[-_.]+`).ReplaceAllString(name, "-"))
+}

@@ -1,0 +1,120 @@
+package inventory_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
+)
+
+func sample() inventory.Layer {
+	return inventory.Layer{
+		Digest: "sha256:ab", Size: 1, Uncompressed: 2, Engine: "e1", Partial: true,
+		Notes:     []verdict.Note{{Code: verdict.NoteLayerPartial, Message: "<&>", Layer: "sha256:ab"}},
+		Releases:  []inventory.Release{{Path: "etc/os-release", Content: "ID=x\n"}},
+		Databases: []string{"var/lib/dpkg/status"},
+		Packages: []inventory.Package{{
+			Type: "deb", Name: "a", Version: "1:2", Arch: "amd64", Source: verdict.Source{Name: "s", Version: "2"},
+			Licenses: []string{"MIT"}, Evidence: inventory.Record, Location: "var/lib/dpkg/status",
+		}},
+		Owners:    []inventory.Owner{{Package: "a", Location: "l", Files: inventory.NewHashes([]uint64{3, 1, 3, 1 << 63})}},
+		Whiteouts: []string{"x"}, Opaques: []string{""}, Links: []inventory.Link{{Path: "p", Target: "t"}},
+		Paths: inventory.NewHashes([]uint64{inventory.Hash("a"), inventory.Hash("b")}),
+	}
+}
+
+func TestLayerRoundTrip(t *testing.T) {
+	want := sample()
+	data, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := inventory.DecodeLayer(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("layer differs (-want +got):\n%s", diff)
+	}
+	again, err := got.Encode()
+	if err != nil || !bytes.Equal(again, data) {
+		t.Errorf("encoded again to other bytes (%v)", err)
+	}
+}
+
+func TestImageRoundTrip(t *testing.T) {
+	want := inventory.Image{
+		Engine: "e1", OS: verdict.OS{ID: "debian"}, Layers: []verdict.Layer{{Index: 0, Digest: "d"}},
+		Packages: sample().Packages, Notes: []verdict.Note{},
+	}
+	data, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := inventory.DecodeImage(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("image differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack := func(text []byte) []byte { return enc.EncodeAll(text, nil) }
+	tests := []struct {
+		name string
+		data []byte
+		want error // nil: any
+	}{
+		{"nothing", nil, nil},
+		{"plain text", []byte("{}"), nil},
+		{"other JSON", pack([]byte("[]")), nil},
+		{"cut", pack([]byte(`{"digest":"x"}`))[:8], nil},
+		{"unsorted hashes", pack([]byte(`{"paths":"AAAAAAAAAAIAAAAAAAAAAQ=="}`)), nil},
+		{"half a hash", pack([]byte(`{"paths":"AAAA"}`)), nil},
+		{"too large", make([]byte, inventory.MaxEncoded+1), inventory.ErrTooLarge},
+		{"too large unpacked", pack(make([]byte, inventory.MaxDecoded+1)), inventory.ErrTooLarge},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := inventory.DecodeLayer(tt.data)
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestHashes(t *testing.T) {
+	set := inventory.NewHashes([]uint64{inventory.Hash("b"), inventory.Hash("a"), inventory.Hash("b")})
+	if len(set) != 2 || !set.Has("a") || !set.Has("b") || set.Has("c") || inventory.Hashes(nil).Has("a") {
+		t.Errorf("got %v", set)
+	}
+}
+
+func FuzzDecodeLayer(f *testing.F) {
+	data, err := sample().Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l, err := inventory.DecodeLayer(data)
+		if err != nil {
+			return
+		}
+		if _, err := l.Encode(); err != nil {
+			t.Errorf("decoded, but not encoded: %v", err)
+		}
+	})
+}

@@ -1,0 +1,99 @@
+// Package keeper does what time asks for: it wakes jobs whose wake-up was
+// lost, looks for images nobody has looked for, lets go of what is over, and
+// has verdicts made again that are not current. Every worker may run one; they
+// do each other no harm.
+package keeper
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/landwaiter/landwaiter/services/internal/bus"
+	"github.com/landwaiter/landwaiter/services/internal/state"
+	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
+	"github.com/landwaiter/landwaiter/services/worker/internal/places"
+)
+
+// Keeper looks after records.
+type Keeper struct {
+	Bus       *bus.Bus
+	State     *state.Store
+	Checker   *places.Checker
+	Databases *assess.Databases
+	// Announce tells how a job ended, if nobody has yet.
+	Announce func(context.Context, state.Record[state.Job]) error
+	// Tick is how often records are looked at.
+	Tick time.Duration
+	// WakeAfter is how long a queued job may lie still before it is woken
+	// again.
+	WakeAfter time.Duration
+	// JobRetention is how long an ended job or sweep is remembered.
+	JobRetention time.Duration
+	// CheckEvery, where it is not 0, looks for images more often than their
+	// rules ask.
+	CheckEvery time.Duration
+	// CollectEvery is how often objects that no record names are removed, and
+	// how old they must be.
+	CollectEvery time.Duration
+	Now          func() time.Time
+	Log          *zap.Logger
+
+	orphans     map[string]time.Time // images without a place, since when
+	imagesAt    time.Time            // last look at all images
+	version     string               // database at that look
+	collectedAt time.Time
+	asked       asked
+}
+
+// Run looks after the records until ctx ends. Places have a turn of their own:
+// looking for them takes as long as registries let it.
+func (k *Keeper) Run(ctx context.Context) error {
+	var turns sync.WaitGroup
+	turns.Go(func() { k.turn(ctx, []duty{{"places", k.places}}) })
+	turns.Go(func() {
+		k.turn(ctx, []duty{
+			{"jobs", k.jobs},
+			{"images", k.images},
+			{"sweeps", k.sweeps},
+			{"requests", k.requests},
+			{"objects", k.objects},
+		})
+	})
+	turns.Wait()
+	return nil
+}
+
+type duty struct {
+	name string
+	do   func(context.Context) error
+}
+
+// turn does the duties one after the other, again and again.
+func (k *Keeper) turn(ctx context.Context, duties []duty) {
+	tick := time.NewTicker(k.Tick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, d := range duties {
+			if err := d.do(ctx); err != nil && ctx.Err() == nil {
+				k.Log.Warn("keeper duty interrupted", zap.String("duty", d.name), zap.Error(err))
+			}
+		}
+	}
+}
+
+// settled drops the errors that only mean that somebody else was faster.
+func settled(err error) error {
+	if errors.Is(err, state.ErrConflict) || errors.Is(err, state.ErrNotFound) {
+		return nil
+	}
+	return err
+}

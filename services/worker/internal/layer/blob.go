@@ -1,0 +1,89 @@
+package layer
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+)
+
+// blob is the compressed stream: it counts and hashes what passes.
+type blob struct {
+	digest string
+	sum    hash.Hash
+	read   func(p []byte) (int, error)
+	size   int64
+	limit  int64
+	err    error // the source's own, io.EOF included
+}
+
+func newBlob(digest string, limit int64, read func(p []byte) (int, error)) (*blob, error) {
+	algorithm, _, _ := strings.Cut(digest, ":")
+	b := &blob{digest: digest, limit: limit, read: read}
+	switch algorithm {
+	case "sha256":
+		b.sum = sha256.New()
+	case "sha512":
+		b.sum = sha512.New()
+	default:
+		return nil, fmt.Errorf("digest algorithm %q: %w", algorithm, ErrDigest)
+	}
+	return b, nil
+}
+
+// Read implements io.Reader.
+func (b *blob) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.read(p)
+	b.sum.Write(p[:n])
+	b.size += int64(n)
+	if b.size > b.limit {
+		err = fmt.Errorf("more than %d bytes: %w", b.limit, ErrTooLarge)
+	}
+	b.err = err
+	return n, err
+}
+
+// finish reads the stream to its end and verifies the digest. Its error is the
+// source's own before all others, then that of the digest, then err: what was
+// wrong with bytes that are not those asked for says nothing about the layer.
+func (b *blob) finish(err error) error {
+	if _, copyErr := io.Copy(io.Discard, struct{ io.Reader }{b}); copyErr != nil {
+		return copyErr
+	}
+	if b.err != nil && !errors.Is(b.err, io.EOF) {
+		return b.err
+	}
+	algorithm, _, _ := strings.Cut(b.digest, ":")
+	if got := algorithm + ":" + hex.EncodeToString(b.sum.Sum(nil)); got != b.digest {
+		return fmt.Errorf("got %d bytes of %s: %w", b.size, got, ErrDigest)
+	}
+	return err
+}
+
+// output is the decompressed stream: it ends at the limits.
+type output struct {
+	r      io.Reader
+	src    *blob
+	limits Limits
+	size   int64
+}
+
+// Read implements io.Reader.
+func (o *output) Read(p []byte) (int, error) {
+	n, err := o.r.Read(p)
+	o.size += int64(n)
+	switch {
+	case o.size > o.limits.Uncompressed:
+		return 0, fmt.Errorf("%w: more than %d bytes unpacked", errLimit, o.limits.Uncompressed)
+	case o.size > o.limits.RatioFrom && o.size/o.limits.Ratio > o.src.size:
+		return 0, fmt.Errorf("%w: %d bytes unpack to more than %d, over %d times", errLimit, o.src.size, o.size, o.limits.Ratio)
+	}
+	return n, err
+}

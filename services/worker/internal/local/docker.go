@@ -1,0 +1,115 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/registry"
+	"github.com/landwaiter/landwaiter/services/internal/state"
+)
+
+// savedImage is an entry of manifest.json as `docker save` writes it.
+type savedImage struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// openDocker opens the image in a file that `docker save` wrote. Such a file
+// has no manifest: the image is named by its configuration's digest, and its
+// layers, which are not compressed, by their diff ids.
+func openDocker(path string) (image, error) {
+	a, err := openTar(path)
+	if err != nil {
+		return image{}, err
+	}
+	img, err := dockerImage(a)
+	if err != nil {
+		return image{}, errors.Join(fmt.Errorf("read %s: %w", path, err), a.Close())
+	}
+	img.repository, img.close = path, a.Close
+	return img, nil
+}
+
+func dockerImage(a *archive) (image, error) {
+	saved, err := onlySaved(a)
+	if err != nil {
+		return image{}, err
+	}
+	raw, err := readFile(a, saved.Config)
+	if err != nil {
+		return image{}, err
+	}
+	cfg, err := registry.ParseConfig(raw)
+	if err != nil {
+		return image{}, err
+	}
+	if len(cfg.DiffIDs) != len(saved.Layers) {
+		return image{}, fmt.Errorf("manifest.json names %d layers, the configuration %d", len(saved.Layers), len(cfg.DiffIDs))
+	}
+	img := image{Image: state.Image{Digest: state.DigestOf(raw), Platform: events.Platform(cfg.Platform), Created: cfg.Created}}
+	names := map[events.Digest]string{}
+	for i, id := range cfg.DiffIDs {
+		e, err := a.find(saved.Layers[i])
+		if err != nil {
+			return image{}, err
+		}
+		d := events.Digest(id)
+		names[d] = saved.Layers[i]
+		img.Layers = append(img.Layers, state.ImageLayer{
+			Descriptor: state.Descriptor{Digest: d, Size: e.size}, CreatedBy: cfg.CreatedBy[i],
+		})
+	}
+	img.blob = func(_ context.Context, d events.Digest) (io.ReadCloser, error) {
+		r, err := a.Open(names[d])
+		if err != nil {
+			return nil, err
+		}
+		return plain(r)
+	}
+	return img, nil
+}
+
+func onlySaved(a *archive) (savedImage, error) {
+	raw, err := readFile(a, "manifest.json")
+	if err != nil {
+		return savedImage{}, fmt.Errorf("%w (an OCI layout is named as oci-archive:FILE)", err)
+	}
+	var all []savedImage
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return savedImage{}, fmt.Errorf("manifest.json: %w", err)
+	}
+	if len(all) != 1 {
+		return savedImage{}, fmt.Errorf("manifest.json names %d images; save one alone", len(all))
+	}
+	return all[0], nil
+}
+
+// plain takes the compression off that some other programs than docker save
+// leave on: what is named by its diff id is verified without it.
+func plain(r io.ReadCloser) (io.ReadCloser, error) {
+	b := bufio.NewReader(r)
+	head, err := b.Peek(2)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(err, r.Close())
+	}
+	if !bytes.Equal(head, []byte("\x1f\x8b")) {
+		return struct {
+			io.Reader
+			io.Closer
+		}{b, r}, nil
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("layer is corrupt: %w", err), r.Close())
+	}
+	return z, nil // an archive's section needs no closing
+}

@@ -1,0 +1,148 @@
+// Package rematch makes verdicts again when the advisory database changed:
+// from the stored inventory, without pulling anything.
+package rematch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/bus"
+	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+	"github.com/landwaiter/landwaiter/services/internal/state"
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
+	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
+	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
+	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
+	"github.com/landwaiter/landwaiter/services/worker/internal/scan"
+)
+
+// Ask publishes the wish for an image's verdict to be made again.
+func Ask(ctx context.Context, b *bus.Bus, d events.Digest, version string) error {
+	e, err := events.New(events.VerdictRequested{Digest: d, Database: version}, events.Meta{
+		ID: "rematch/" + d.Token() + "/" + version, Source: "worker", Time: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	return b.Publish(ctx, failpoint.RematchPublish, e)
+}
+
+// Matcher handles these wishes.
+type Matcher struct {
+	Bus       *bus.Bus
+	State     *state.Store
+	Databases *assess.Databases
+	Now       func() time.Time
+	Log       *zap.Logger
+}
+
+// Handle makes the image's verdict current. One that is current already, of an
+// image that has gone or was never scanned, is left alone. A worker that has
+// not opened the current database leaves the work to the others: it must not
+// take a verdict back to an older one.
+func (m *Matcher) Handle(ctx context.Context, d bus.Delivery) error {
+	e, ok := d.Data().(events.VerdictRequested)
+	if !ok {
+		return bus.DeadLetter(fmt.Errorf("%s is no verdict request", d.Kind()))
+	}
+	current, err := m.Databases.Current(ctx)
+	if err != nil {
+		return err
+	}
+	if current != m.Databases.Version() {
+		return bus.Later(time.Second, errors.New("the current database is not open here yet"))
+	}
+	for {
+		rec, err := m.State.Images.Get(ctx, e.Digest.Token())
+		if errors.Is(err, state.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if rec.Value.Inventory == "" {
+			return nil
+		}
+		if rec.Value.Database == current {
+			return m.repeat(ctx, d, rec.Value)
+		}
+		err = m.make(ctx, rec)
+		if !errors.Is(err, state.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// repeat announces a verdict again whose first delivery may have died between
+// storing and announcing it.
+func (m *Matcher) repeat(ctx context.Context, d bus.Delivery, img state.Image) error {
+	if d.Delivered < 2 {
+		return nil
+	}
+	return m.announce(ctx, img)
+}
+
+func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error {
+	img := rec.Value
+	raw, err := m.State.Inventories.Get(ctx, img.Inventory, inventory.MaxEncoded)
+	if errors.Is(err, state.ErrNotFound) {
+		// Then the image is not known any more: the next who asks for it has it
+		// scanned again. The old report stands until then.
+		m.Log.Error("inventory is gone, the image is to be scanned again", zap.String("digest", string(img.Digest)))
+		rec.Value.Inventory = ""
+		_, err = m.State.Images.Put(ctx, failpoint.RematchImage, rec)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	inv, err := inventory.DecodeImage(raw)
+	if err != nil {
+		return bus.DeadLetter(fmt.Errorf("inventory of %s: %w", img.Digest, err))
+	}
+	var report verdict.Report
+	m.Databases.With(func(db *advisory.DB) {
+		report = assess.Report(db, assess.Subject{
+			Digest: img.Digest, Platform: img.Platform, ScannedAt: img.ScannedAt, Inventory: img.Inventory,
+		}, inv, m.Now())
+	})
+	if raw, err = assess.Encode(report); err != nil {
+		return err
+	}
+	object, err := m.State.Reports.Put(ctx, failpoint.RematchReport, raw)
+	if err != nil {
+		return err
+	}
+	status, failure := img.Status, img.Error
+	assess.Commit(&rec.Value, report, object)
+	if failure != "" || status == verdict.Scanning {
+		// A newer scan failed or runs: its state stays visible beside the
+		// verdict that still stands.
+		rec.Value.Status = status
+	}
+	if rec, err = m.State.Images.Put(ctx, failpoint.RematchImage, rec); err != nil {
+		return err
+	}
+	return m.announce(ctx, rec.Value)
+}
+
+func (m *Matcher) announce(ctx context.Context, img state.Image) error {
+	job := state.Job{Digest: img.Digest, Generation: img.Generation, StartedAt: img.MatchedAt, EndedAt: m.Now()}
+	return m.State.Places.All(ctx, state.PlacesOfImage(img.Digest), func(p state.Record[state.Place]) error {
+		data := scan.Completed(job, img, p.Value)
+		e, err := events.New(data, events.Meta{
+			ID:     "verdict/" + plan.ScanID(job) + "/" + img.Report.Token() + "/" + p.Value.Registry + "/" + p.Value.Repository,
+			Source: "worker/" + p.Value.Registry, Time: data.CompletedAt,
+		})
+		if err != nil {
+			return err
+		}
+		return m.Bus.Publish(ctx, failpoint.RematchCompleted, e)
+	})
+}
