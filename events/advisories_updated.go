@@ -2,10 +2,13 @@ package events
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
-// AdvisoriesUpdated announces that a new advisory database is in use.
+// AdvisoriesUpdated announces that a new advisory database is in use: every
+// worker that gives signs of life has opened it, or Success says that one has
+// not in time.
 type AdvisoriesUpdated struct {
 	Version   string    `json:"version"`
 	Object    Digest    `json:"object"` // the compiled file in the object store
@@ -13,6 +16,16 @@ type AdvisoriesUpdated struct {
 	Records   int       `json:"records"`
 	Skipped   int       `json:"skipped"`
 	At        time.Time `json:"at"`
+	Success   bool      `json:"success"`
+	Replicas  []Replica `json:"replicas,omitempty"` // by name
+}
+
+// Replica is a worker and the database it has in use.
+type Replica struct {
+	Name       string    `json:"name"`
+	Version    string    `json:"version"`             // of the program
+	Database   string    `json:"database,omitempty"`  // version; absent: none yet
+	DatabaseAt time.Time `json:"databaseAt,omitzero"` // how new that is
 }
 
 func (d AdvisoriesUpdated) kind() Kind      { return KindAdvisories }
@@ -25,6 +38,7 @@ func (d AdvisoriesUpdated) validate() error {
 		checkDigest("object", d.Object),
 		checkCounts("records", min(d.Records, d.Skipped)),
 		check(!d.At.IsZero(), "at", ""),
+		check(!slices.ContainsFunc(d.Replicas, func(r Replica) bool { return r.Name == "" || r.Version == "" }), "replica", ""),
 	)
 }
 

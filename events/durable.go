@@ -55,6 +55,11 @@ func (t Topology) ReportResults() Durable {
 	return Durable{Name: "report", Stream: Results, Lease: lease, Filters: []string{t.subject("result.>")}}
 }
 
+// ReplayedWebhooks reads the webhooks that are to be read again.
+func (t Topology) ReplayedWebhooks() Durable {
+	return Durable{Name: "ingest", Stream: Replays, Lease: lease, Filters: []string{t.subject("replay.>")}}
+}
+
 // ScanWakeUps reads one lane of one OS and pool; its workers share it.
 func (t Topology) ScanWakeUps(lane Lane, os, pool string) Durable {
 	name := string(lane) + "-" + os + "-" + pool
@@ -65,5 +70,7 @@ func (t Topology) ScanWakeUps(lane Lane, os, pool string) Durable {
 // Durables lists the consumers every installation has. The lanes' consumers
 // are made by the workers that serve them, see ScanWakeUps.
 func (t Topology) Durables() []Durable {
-	return []Durable{t.PlanFacts(), t.LayerFacts(), t.PlanRequests(), t.DueSweeps(), t.Rematches(), t.ReportResults()}
+	return []Durable{
+		t.PlanFacts(), t.LayerFacts(), t.PlanRequests(), t.DueSweeps(), t.Rematches(), t.ReportResults(), t.ReplayedWebhooks(),
+	}
 }

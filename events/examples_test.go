@@ -60,11 +60,14 @@ func completed() events.ScanCompleted {
 
 func findings() events.FindingsChanged {
 	change := func(id, severity string) []events.Change {
-		return []events.Change{{ID: id, Package: "pkg:apk/alpine/musl@1.2.5-r0", Severity: severity}}
+		return []events.Change{{ID: id, Package: "pkg:apk/alpine/musl@1.2.5-r0", Severity: severity, FixedVersion: "1.2.5-r1"}}
 	}
+	changed := change("CVE-2026-0003", "unknown")
+	changed[0].Was = &events.Was{ID: "GHSA-1", Severity: "medium", FixedVersion: "1.2.6-r0"}
 	return events.FindingsChanged{
-		Image: image(), Cause: events.CauseDatabase, Added: change("CVE-2026-0001", "high"),
-		Removed: change("CVE-2026-0002", "low"), Changed: change("CVE-2026-0003", "unknown"), Report: digest("c"),
+		Image: image(), Cause: events.CauseDatabase, Counts: events.ChangeCounts{Added: 2, Removed: 3, Changed: 4},
+		Added: change("CVE-2026-0001", "high"), Removed: change("CVE-2026-0002", "low"), Changed: changed,
+		Before: digest("b"), Report: digest("c"),
 	}
 }
 
@@ -102,7 +105,8 @@ func scanRequested() events.ScanRequested {
 func advisories() events.AdvisoriesUpdated {
 	return events.AdvisoriesUpdated{
 		Version: "20260304T000000Z-1a2b3c4d", Object: digest("d"), UpdatedAt: at("00:00:00"), Records: 500000, Skipped: 3,
-		At: at("05:06:13"),
+		At: at("05:06:13"), Success: true,
+		Replicas: []events.Replica{{Name: "worker-1", Version: "landwaiter/v1.2.3", Database: "20260304T000000Z-1a2b3c4d", DatabaseAt: at("00:00:00")}},
 	}
 }
 

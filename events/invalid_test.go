@@ -114,6 +114,9 @@ func invalidResults() []invalid {
 	return append(append([]invalid{
 		spoil("cause", findings(), func(d *F) { d.Cause = "" }),
 		spoil("report", findings(), func(d *F) { d.Report = "" }),
+		spoil("before", findings(), func(d *F) { d.Before = "x" }),
+		spoil("counts", findings(), func(d *F) { d.Counts.Added = 0 }),
+		spoil("change from", findings(), func(d *F) { d.Changed[0].Was = &events.Was{ID: "a"} }),
 		spoil("without id", findings(), func(d *F) { d.Added = []events.Change{{Package: "p", Severity: "low"}} }),
 		spoil("without package", findings(), func(d *F) { d.Removed = []events.Change{{ID: "a", Severity: "low"}} }),
 		spoil("severity", findings(), func(d *F) { d.Changed = []events.Change{{ID: "a", Package: "p", Severity: "LOW"}} }),
@@ -130,6 +133,7 @@ func invalidResults() []invalid {
 		spoil("object", advisories(), func(d *A) { d.Object = "" }),
 		spoil("records", advisories(), func(d *A) { d.Skipped = -1 }),
 		spoil("at", advisories(), func(d *A) { d.At = time.Time{} }),
+		spoil("replica", advisories(), func(d *A) { d.Replicas[0].Version = "" }),
 	}, invalidImages(findings(), func(d *F) *events.Image { return &d.Image })...),
 		invalidImages(place, func(d *I) *events.Image { return &d.Image })...)
 }

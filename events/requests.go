@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
@@ -46,8 +47,8 @@ func (d ImageRequested) validate() error {
 // SweepRequested asks for one run of a rule over its registry's catalog. The
 // sweep's record, created if absent under its key, makes it run once.
 type SweepRequested struct {
-	Sweep string    `json:"sweep"` // key of the sweep's record: rule and due time
-	Rule  string    `json:"rule"`
+	Sweep string    `json:"sweep"`          // key of the sweep's record: rule and due time
+	Rule  string    `json:"rule,omitempty"` // blank: the record says what to sweep
 	DueAt time.Time `json:"dueAt"`
 }
 
@@ -56,13 +57,17 @@ func SweepKey(rule string, due time.Time) string {
 	return rule + "." + due.UTC().Format("20060102T150405Z")
 }
 
+// noRule stands in the subject for the rule of a sweep that has none. No rule
+// can be named so.
+const noRule = "-"
+
 func (d SweepRequested) kind() Kind      { return KindSweepRequested }
-func (d SweepRequested) route() []string { return []string{d.Rule} }
+func (d SweepRequested) route() []string { return []string{cmp.Or(d.Rule, noRule)} }
 func (d SweepRequested) about() string   { return d.Sweep }
 
 func (d SweepRequested) validate() error {
 	return errors.Join(
-		check(ValidName(d.Rule), "rule", d.Rule),
+		check(d.Rule == "" || ValidName(d.Rule), "rule", d.Rule),
 		check(validKey(d.Sweep), "sweep", d.Sweep),
 		check(!d.DueAt.IsZero(), "dueAt", ""),
 	)

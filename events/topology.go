@@ -17,6 +17,7 @@ const (
 	Rematch    StreamName = "REMATCH"    // verdicts to be made again
 	Results    StreamName = "RESULTS"    // what landwaiter says, replayable
 	Deliveries StreamName = "DELIVERIES" // outgoing webhooks
+	Replays    StreamName = "REPLAYS"    // webhooks to be read again
 	Dead       StreamName = "DEAD"       // what could not be handled, whole
 )
 
@@ -74,6 +75,7 @@ func (t Topology) Streams() []Stream {
 		queue(Rematch, "rematch"),
 		keep(Results, "result.>", resultsAge),
 		queue(Deliveries, "delivery.>"),
+		queue(Replays, "replay.>"),
 		keep(Dead, "dead.>", 30*day),
 	}
 }
@@ -109,6 +111,11 @@ func (t Topology) Subject(e Event) string {
 		tokens = append(tokens, string(e.Kind()))
 	}
 	return strings.Join(append(tokens, e.data.route()...), ".")
+}
+
+// ReplaySubject is where webhooks of a registry go that are to be read again.
+func (t Topology) ReplaySubject(registry string) string {
+	return t.subject("replay." + registry)
 }
 
 // DeadSubject is where the dead letters of a stream go.

@@ -86,6 +86,7 @@ func TestStreams(t *testing.T) {
 		{Name: "REMATCH", Subjects: []string{"landwaiter.rematch"}, WorkQueue: true, Duplicates: window},
 		{Name: "RESULTS", Subjects: []string{"landwaiter.result.>"}, MaxAge: 30 * day, Duplicates: time.Hour},
 		{Name: "DELIVERIES", Subjects: []string{"landwaiter.delivery.>"}, WorkQueue: true, Duplicates: window},
+		{Name: "REPLAYS", Subjects: []string{"landwaiter.replay.>"}, WorkQueue: true, Duplicates: window},
 		{Name: "DEAD", Subjects: []string{"landwaiter.dead.>"}, MaxAge: 30 * day, Duplicates: time.Hour},
 	}
 	if diff := diffOf(want, events.Topology{}.Streams()); diff != "" {
@@ -187,6 +188,20 @@ func TestDurables(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A webhook is read again by the consumer that is meant to, and by no other.
+func TestReplaySubject(t *testing.T) {
+	top := events.Topology{Prefix: "team"}
+	subject := top.ReplaySubject("hub")
+	for _, stream := range top.Streams() {
+		if takes := covers(stream.Subjects[0], subject); takes != (stream.Name == "TEAM_REPLAYS") {
+			t.Errorf("stream %s takes %s: %v", stream.Name, subject, takes)
+		}
+	}
+	if reader := top.ReplayedWebhooks(); !covers(reader.Filters[0], subject) || reader.Stream != events.Replays {
+		t.Errorf("%+v does not read %s", reader, subject)
 	}
 }
 

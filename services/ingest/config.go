@@ -28,13 +28,24 @@ type Config struct {
 	Admin string
 	// Secrets tells each registry's webhook secret.
 	Secrets hook.Secrets
-	// BodyLimit is the largest body in bytes; 0: 2 MiB.
+	// TLS is how it proves itself; zero: plain HTTP, on this machine alone
+	// unless PlainHTTP is set.
+	TLS       TLS
+	PlainHTTP bool
+	// BodyLimit is the largest body in bytes; 0: 2 MiB, and more for registries
+	// whose events are larger by nature (ghcr 25 MiB; zot, oci and cloudevents 8).
 	BodyLimit int64
+	// Memory bounds the bodies in hand, in bytes, twice over: those of senders
+	// that are known, and of those that have to prove it by the body. 0: 64 MiB.
+	// A delivery waits a second for room and is then told to come again.
+	Memory int64
+	// Connections bounds the open ones; 0: 4096. More wait to be accepted.
+	Connections int
+	// PerSecond is how many deliveries a registry may send in the long run, ten
+	// times as many at once, unless it says so itself; 0: 2000.
+	PerSecond float64
 	// ReadTimeout is how long a sender may take for a whole request; 0: 10 s.
 	ReadTimeout time.Duration
-	// Concurrency bounds the deliveries in hand, and so the memory for their
-	// bodies; 0: 64. More wait a second and are then told to come again.
-	Concurrency int
 	// Grace is how long deliveries in hand may go on after the service was
 	// told to stop; 0: 5 s.
 	Grace time.Duration
@@ -42,22 +53,26 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	const (
-		bodyLimit   = 2 << 20
 		readTimeout = 10 * time.Second
-		concurrency = 64
+		memory      = 64 << 20
+		connections = 4096
+		perSecond   = 2000
 		grace       = 5 * time.Second
 	)
 	if c.Listen == "" {
 		c.Listen = defaultListen
 	}
-	if c.BodyLimit <= 0 {
-		c.BodyLimit = bodyLimit
-	}
 	if c.ReadTimeout <= 0 {
 		c.ReadTimeout = readTimeout
 	}
-	if c.Concurrency <= 0 {
-		c.Concurrency = concurrency
+	if c.Memory <= 0 {
+		c.Memory = memory
+	}
+	if c.Connections <= 0 {
+		c.Connections = connections
+	}
+	if c.PerSecond <= 0 {
+		c.PerSecond = perSecond
 	}
 	if c.Grace <= 0 {
 		c.Grace = grace
@@ -78,5 +93,12 @@ func ConfigFromEnv(env app.Env) (Config, error) {
 		Admin:  v.Addr("LANDWAITER_ADMIN", ""),
 	}
 	cfg.Secrets = v.Webhooks()
+	cfg.TLS = TLS{
+		Cert:     v.String("LANDWAITER_INGEST_TLS_CERT", ""),
+		Key:      v.String("LANDWAITER_INGEST_TLS_KEY", ""),
+		ClientCA: v.String("LANDWAITER_INGEST_TLS_CLIENT_CA", ""),
+	}
+	cfg.PlainHTTP = v.Bool("LANDWAITER_INGEST_PLAIN_HTTP")
+	cfg.PerSecond = float64(v.Int("LANDWAITER_INGEST_RATE", 0, 0))
 	return cfg, v.Err()
 }

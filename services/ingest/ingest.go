@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -37,12 +36,9 @@ func Run(ctx context.Context, cfg Config, log *zap.Logger) error {
 }
 
 func serve(ctx context.Context, cfg Config, m *metrics, log *zap.Logger, announce func(ready func() error)) error {
-	ln := cfg.Listener
-	if ln == nil {
-		var err error
-		if ln, err = app.Listen(ctx, cfg.Listen); err != nil {
-			return err
-		}
+	ln, err := listen(ctx, cfg, log)
+	if err != nil {
+		return err
 	}
 	defer func() { _ = ln.Close() }() // twice where it served: the second does nothing
 	b, err := bus.Connect(ctx, cfg.Bus)
@@ -57,10 +53,14 @@ func serve(ctx context.Context, cfg Config, m *metrics, log *zap.Logger, announc
 	if _, err := app.LoadConfig(ctx, store, cfg.File); err != nil {
 		return err
 	}
-	d := &directory{secrets: cfg.Secrets, log: log}
+	d := newDirectory(cfg, log)
 	r := &receiver{
 		directory: d, bus: b, metrics: m, log: log,
-		bodyLimit: cfg.BodyLimit, slots: make(chan struct{}, cfg.Concurrency), now: time.Now,
+		bodyLimit: cfg.BodyLimit, room: newRoom(cfg.Memory), amazon: amazon(), now: time.Now,
+	}
+	srv, err := httpServer(cfg, r, log)
+	if err != nil {
+		return err
 	}
 	announce(func() error {
 		if !b.Connected() {
@@ -79,27 +79,10 @@ func serve(ctx context.Context, cfg Config, m *metrics, log *zap.Logger, announc
 		app.Part{Name: "defaults", Run: func(ctx context.Context) error {
 			return app.Follow(ctx, store.Defaults, log, d.setDefaults)
 		}},
+		app.Part{Name: "replays", Run: r.replays},
+		app.Part{Name: "subscriptions", Run: r.subscriptions},
 		app.Part{Name: "http", Run: func(ctx context.Context) error {
-			return app.Serve(ctx, ln, httpServer(cfg, r, log), cfg.Grace)
+			return app.Serve(ctx, ln, srv, cfg.Grace)
 		}},
 	)
-}
-
-// httpServer bounds everything a sender can draw out or pile up.
-func httpServer(cfg Config, r *receiver, log *zap.Logger) *http.Server {
-	const (
-		header      = 5 * time.Second
-		answer      = 15 * time.Second // beside reading: waiting for a slot and for the broker
-		idle        = 2 * time.Minute
-		headerBytes = 64 << 10
-	)
-	return &http.Server{
-		Handler:           r.handler(),
-		ReadHeaderTimeout: min(header, cfg.ReadTimeout),
-		ReadTimeout:       cfg.ReadTimeout,
-		WriteTimeout:      cfg.ReadTimeout + answer,
-		IdleTimeout:       idle,
-		MaxHeaderBytes:    headerBytes,
-		ErrorLog:          standardLog(log),
-	}
 }

@@ -5,10 +5,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/landwaiter/landwaiter/services/ingest/internal/auth"
 	"github.com/landwaiter/landwaiter/services/ingest/internal/source"
 	"github.com/landwaiter/landwaiter/services/internal/bus"
 )
@@ -20,14 +22,18 @@ type receiver struct {
 	metrics   *metrics
 	log       *zap.Logger
 	bodyLimit int64
-	slots     chan struct{} // one is taken by each delivery in hand
+	room      room
+	amazon    *http.Client // confirms subscriptions
 	now       func() time.Time
 }
 
 func (r *receiver) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /hooks/{registry}/{secret}", r.deliver)
-	mux.HandleFunc("POST /hooks/{registry}", r.deliver) // no secret: refused alike
+	for _, path := range []string{"/hooks/{registry}/{secret}", "/hooks/{registry}"} { // the second: the sender signs, or sends a header
+		mux.HandleFunc("POST "+path, r.deliver)
+		mux.HandleFunc("GET "+path, r.deliver) // Gitea can be told to: the payload is in the query
+		mux.HandleFunc("OPTIONS "+path, r.handshake)
+	}
 	return mux
 }
 
@@ -38,52 +44,90 @@ func (r *receiver) deliver(w http.ResponseWriter, req *http.Request) {
 		r.refuse(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
-	e, ok := r.directory.authenticate(req.PathValue("registry"), req.PathValue("secret"))
-	if !ok {
-		r.refuse(w, http.StatusUnauthorized, "no such registry, or a wrong secret")
-		r.log.Warn("delivery refused", zap.String("remote", req.RemoteAddr))
+	e := r.directory.find(req.PathValue("registry"))
+	if req.Method != http.MethodPost && !e.queried() {
+		w.Header().Set("Allow", http.MethodPost)
+		r.refuse(w, http.StatusMethodNotAllowed, "deliveries are posted")
 		return
+	}
+	decision := e.guard.Early(req, req.PathValue("secret"))
+	if decision == auth.Refused {
+		r.unauthorized(w, req, nil)
+		return
+	}
+	admitted := decision == auth.Admitted
+	if admitted && !r.within(w, e) {
+		return
+	}
+	at := r.now().UTC()
+	body, release, ok := r.read(w, req, e, admitted)
+	if !ok {
+		return
+	}
+	defer release()
+	if !admitted && (!r.proven(w, req, e, body) || !r.within(w, e)) {
+		return
+	}
+	if req.Method == http.MethodGet {
+		body = []byte(req.URL.Query().Get("payload"))
 	}
 	if e.off {
 		r.accept(w, e, outcome{ignored: []source.Reason{source.WebhooksOff}})
 		return
 	}
-	release, ok := r.slot(req)
-	if !ok {
-		r.refuse(w, http.StatusTooManyRequests, "too many deliveries at once")
-		return
-	}
-	defer release()
-	at := r.now().UTC()
-	body, status, err := r.read(w, req)
-	if err != nil {
-		r.refuse(w, status, err.Error())
-		r.log.Warn("delivery not read", zap.String("registry", e.name), zap.Error(err))
-		return
-	}
-	o, err := r.take(req.Context(), delivery{endpoint: e, header: req.Header, body: body, at: at})
-	if err != nil {
-		r.refuse(w, http.StatusServiceUnavailable, "not stored: the broker did not confirm; send it again")
-		r.log.Error("delivery not stored", zap.String("registry", e.name), zap.Error(err))
-		return
-	}
-	r.accept(w, e, o)
-	r.log.Info("delivery stored", zap.String("registry", e.name), zap.Int("accepted", o.accepted),
-		zap.Any("ignored", o.ignored), zap.Duration("took", r.now().Sub(at)))
+	r.store(w, req, delivery{endpoint: e, header: req.Header, body: body, at: at})
 }
 
-// slot waits a moment for room.
-func (r *receiver) slot(req *http.Request) (release func(), ok bool) {
-	const patience = time.Second
-	wait := time.NewTimer(patience)
-	defer wait.Stop()
-	select {
-	case r.slots <- struct{}{}:
-		return func() { <-r.slots }, true
-	case <-wait.C:
-	case <-req.Context().Done():
+// store answers only once the broker has confirmed.
+func (r *receiver) store(w http.ResponseWriter, req *http.Request, d delivery) {
+	o, err := r.take(req.Context(), d)
+	if err != nil {
+		r.refuse(w, http.StatusServiceUnavailable, "not stored: the broker did not confirm; send it again")
+		r.log.Error("delivery not stored", zap.String("registry", d.endpoint.name), zap.Error(err))
+		return
 	}
-	return nil, false
+	if o.confirm != nil {
+		if err := r.confirm(req.Context(), d.endpoint, *o.confirm); err != nil {
+			r.refuse(w, http.StatusServiceUnavailable, "subscription not confirmed; send it again")
+			r.log.Error("subscription not confirmed", zap.String("registry", d.endpoint.name), zap.Error(err))
+			return
+		}
+	}
+	r.accept(w, d.endpoint, o)
+	// Metrics count them; a line each would cost as much as the rest of the work.
+	r.log.Debug("delivery stored", zap.String("registry", d.endpoint.name), zap.Int("accepted", o.accepted),
+		zap.Int("ignored", len(o.ignored)), zap.Duration("took", r.now().Sub(d.at)))
+}
+
+// proven checks what could not be without the body.
+func (r *receiver) proven(w http.ResponseWriter, req *http.Request, e endpoint, body []byte) bool {
+	err := e.guard.Body(req, body)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, auth.ErrUnavailable):
+		r.refuse(w, http.StatusServiceUnavailable, "who sent it cannot be checked now; send it again")
+		r.log.Error("delivery not checked", zap.String("registry", e.name), zap.Error(err))
+	default:
+		r.unauthorized(w, req, err)
+	}
+	return false
+}
+
+// within keeps a registry to its rate.
+func (r *receiver) within(w http.ResponseWriter, e endpoint) bool {
+	if e.rate.Allow() {
+		return true
+	}
+	r.refuse(w, http.StatusTooManyRequests, "more than "+strconv.FormatFloat(e.perSecond, 'g', -1, 64)+" deliveries a second")
+	return false
+}
+
+// unauthorized answers alike whatever is wrong: nobody learns which registries
+// there are.
+func (r *receiver) unauthorized(w http.ResponseWriter, req *http.Request, err error) {
+	r.refuse(w, http.StatusUnauthorized, "no such registry, or not authentic")
+	r.log.Warn("delivery refused", zap.String("remote", req.RemoteAddr), zap.Error(err))
 }
 
 var (
@@ -92,9 +136,34 @@ var (
 	errCutOff   = errors.New("body not whole")
 )
 
-// read takes the body; past the limit is an error, never a cut.
-func (r *receiver) read(w http.ResponseWriter, req *http.Request) ([]byte, int, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, r.bodyLimit))
+// read takes the body, as soon as there is room for it.
+func (r *receiver) read(w http.ResponseWriter, req *http.Request, e endpoint, known bool) (body []byte, release func(), ok bool) {
+	limit := r.bodyLimit
+	if limit == 0 {
+		limit = e.bodyLimit
+	}
+	if req.ContentLength > limit {
+		r.refuse(w, http.StatusRequestEntityTooLarge, errTooLarge.Error())
+		return nil, nil, false
+	}
+	release, ok = r.room.take(req, known, limit)
+	if !ok {
+		r.refuse(w, http.StatusTooManyRequests, "too many deliveries at once")
+		return nil, nil, false
+	}
+	body, status, err := readAll(w, req, limit)
+	if err != nil {
+		release()
+		r.refuse(w, status, err.Error())
+		r.log.Warn("delivery not read", zap.String("registry", e.name), zap.Error(err))
+		return nil, nil, false
+	}
+	return body, release, true
+}
+
+// readAll reads to the end; past the limit is an error, never a cut.
+func readAll(w http.ResponseWriter, req *http.Request, limit int64) ([]byte, int, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -117,6 +118,9 @@ func start(tb testing.TB, change func(*Config), registries ...config.Registry) *
 		change(&cfg)
 	}
 	s.url = "http://" + ln.Addr().String()
+	if !cfg.TLS.IsZero() {
+		s.url = "https://" + ln.Addr().String()
+	}
 	s.run(tb, cfg, log)
 	return s
 }
@@ -176,7 +180,17 @@ func (s *service) until(tb testing.TB, what string, ok func() bool) {
 // post delivers a body and returns the answer; status 0 for none.
 func (s *service) post(tb testing.TB, path string, body []byte) (int, string) {
 	tb.Helper()
-	res, err := client().Post(s.url+path, "application/json", bytes.NewReader(body))
+	return s.send(tb, http.MethodPost, path, http.Header{"Content-Type": {"application/json"}}, body)
+}
+
+func (s *service) send(tb testing.TB, method, path string, header http.Header, body []byte) (int, string) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, s.url+path, bytes.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header = header.Clone()
+	res, err := client().Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -188,7 +202,10 @@ func (s *service) post(tb testing.TB, path string, body []byte) (int, string) {
 }
 
 func client() *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	return &http.Client{Timeout: patience, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // tests of certificates bring their own client
+	}}
 }
 
 // path is the webhook path of a registry, as the registry would be told.

@@ -9,8 +9,9 @@ import (
 )
 
 // Bus reads how a service reaches the broker: LANDWAITER_NATS,
-// LANDWAITER_NATS_CREDENTIALS, LANDWAITER_PREFIX, LANDWAITER_RESULTS_AGE,
-// LANDWAITER_REPLICAS, and for crash tests LANDWAITER_FAILPOINT.
+// LANDWAITER_NATS_CREDENTIALS, LANDWAITER_NATS_SYNC, LANDWAITER_PREFIX,
+// LANDWAITER_RESULTS_AGE, LANDWAITER_REPLICAS, and for crash tests
+// LANDWAITER_FAILPOINT.
 func (v *Variables) Bus(service string) bus.Options {
 	o := bus.Options{
 		URL:         v.String("LANDWAITER_NATS", "nats://127.0.0.1:4222"),
@@ -23,6 +24,13 @@ func (v *Variables) Bus(service string) bus.Options {
 		},
 		Fail: v.failpoint(),
 		Log:  v.env.Log,
+	}
+	switch sync := v.String("LANDWAITER_NATS_SYNC", ""); sync {
+	case "":
+	case "always":
+		o.SharedSync = true
+	default:
+		v.mistake("LANDWAITER_NATS_SYNC", "%q is not always, the one value beside none", sync)
 	}
 	if err := o.Topology.Validate(); err != nil {
 		v.mistake("LANDWAITER_PREFIX", "%w", err)

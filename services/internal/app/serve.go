@@ -11,10 +11,16 @@ import (
 
 // Serve answers on ln until ctx ends, then waits at most grace for the
 // requests in flight and cuts off the rest. It returns when none is handled
-// any more, and closes ln.
+// any more, and closes ln. A server with a TLSConfig answers in TLS.
 func Serve(ctx context.Context, ln net.Listener, srv *http.Server, grace time.Duration) error {
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
+	go func() {
+		if srv.TLSConfig != nil {
+			failed <- srv.ServeTLS(ln, "", "")
+			return
+		}
+		failed <- srv.Serve(ln)
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)

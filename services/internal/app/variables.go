@@ -80,6 +80,19 @@ func (v *Variables) Int(name string, fallback, least int) int {
 	return n
 }
 
+// Bool reads true or false; blank is false.
+func (v *Variables) Bool(name string) bool {
+	s := v.get(name)
+	if s == "" {
+		return false
+	}
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		v.mistake(name, "%q is neither true nor false", s)
+	}
+	return b
+}
+
 // Addr reads host:port; the host may be blank for all of the machine's
 // addresses.
 func (v *Variables) Addr(name, fallback string) string {

@@ -34,6 +34,9 @@ type Options struct {
 	// Extra are further connection options, such as an embedded server's
 	// in-process connection.
 	Extra []nats.Option
+	// SharedSync says that the broker syncs to disk before it confirms
+	// (sync_interval: always): many publishers at a time then share syncs.
+	SharedSync bool
 	// Fail is told of each write; nil in production.
 	Fail failpoint.Hook
 	Log  *zap.Logger
@@ -45,6 +48,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	topology events.Topology
 	replicas int
+	group    *group // nil: each publishes by itself
 	fail     failpoint.Hook
 	log      *zap.Logger
 }
@@ -62,6 +66,9 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		return nil, err
 	}
 	b.nc = nc
+	if o.SharedSync {
+		b.group = &group{b: b}
+	}
 	if b.js, err = jetstream.New(nc, jetstream.WithDefaultTimeout(publishTimeout)); err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("open JetStream: %w", err)
@@ -165,9 +172,19 @@ func (b *Bus) Publish(ctx context.Context, p failpoint.Point, e events.Event) er
 		ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 		defer cancel()
 		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
-		if _, err := b.js.PublishMsg(ctx, msg); err != nil {
+		if err := b.publish(ctx, e, msg); err != nil {
 			return fmt.Errorf("publish %s %s: %w", e.Kind(), e.ID(), err)
 		}
 		return nil
 	})
+}
+
+// publish shares syncs where that is wanted. Only registry events come from so
+// many publishers at a time, and a batch cannot span streams.
+func (b *Bus) publish(ctx context.Context, e events.Event, m *nats.Msg) error {
+	if _, fact := e.Data().(events.RegistryEvent); fact && b.group != nil {
+		return b.group.publish(ctx, m)
+	}
+	_, err := b.js.PublishMsg(ctx, m)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 
@@ -31,6 +32,9 @@ type Delivery struct {
 type Consumption struct {
 	Durable events.Durable
 	Handle  Handler
+	// HandleMessage is there instead of Handle where the messages are no
+	// events. Its errors mean the same.
+	HandleMessage func(ctx context.Context, m *nats.Msg) error
 	// Slots bounds the handlers at work; several consumptions may share one.
 	Slots Slots
 	// Ack is the failpoint of the acknowledgement.
@@ -88,20 +92,23 @@ func (b *Bus) handle(work, service context.Context, c Consumption, m jetstream.M
 	// the message, and nobody else should begin on it.
 	stop := b.renew(context.WithoutCancel(work), c.Durable.Lease, m)
 	started := time.Now()
-	err := b.call(work, c.Handle, m)
+	err := b.call(work, c, m)
 	stop()
 	b.settle(work, service, settlement{consumption: c, message: m, err: err, took: time.Since(started)})
 }
 
-// call decodes and handles; a message that is no event, and a handler that
-// panics on it, are dead letters.
-func (b *Bus) call(ctx context.Context, handle Handler, m jetstream.Msg) (err error) {
+// call decodes and handles; a message that is no event where one is expected,
+// and a handler that panics on it, are dead letters.
+func (b *Bus) call(ctx context.Context, c Consumption, m jetstream.Msg) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			b.log.Error("handler panicked", zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 			err = DeadLetter(fmt.Errorf("handler panicked: %v", p))
 		}
 	}()
+	if c.HandleMessage != nil {
+		return c.HandleMessage(ctx, &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()})
+	}
 	e, err := events.Decode(events.Message{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()})
 	if err != nil {
 		return DeadLetter(err)
@@ -110,7 +117,7 @@ func (b *Bus) call(ctx context.Context, handle Handler, m jetstream.Msg) (err er
 	if meta, metaErr := m.Metadata(); metaErr == nil {
 		d.Delivered, d.StoredAt = meta.NumDelivered, meta.Timestamp
 	}
-	return handle(ctx, d)
+	return c.Handle(ctx, d)
 }
 
 // renew extends the message's lease at a third of its length until stop.

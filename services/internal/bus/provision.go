@@ -37,6 +37,8 @@ func (b *Bus) streamConfig(s events.Stream) jetstream.StreamConfig {
 		// Compression pays on disk and costs little: events are small JSON.
 		Compression: jetstream.S2Compression,
 		AllowDirect: true,
+		// For publishers that share syncs.
+		AllowAtomicPublish: true,
 	}
 	if s.WorkQueue {
 		c.Retention = jetstream.WorkQueuePolicy

@@ -7,12 +7,12 @@ type CredentialType string
 const (
 	NoCredential     CredentialType = "none"
 	BasicCredential  CredentialType = "basic"        // username and password
-	TokenCredential  CredentialType = "token"        // token, with a name in username where the registry gives one (Quay, GitLab)
+	TokenCredential  CredentialType = "token"        // token, with a name in username where the registry gives one (Quay's robots, GitLab); without one, an OAuth token at Quay and a bearer token elsewhere
 	HubCredential    CredentialType = "dockerhub"    // username, and a password or access token in password
-	AWSCredential    CredentialType = "aws"          // accessKeyId and secretAccessKey, or the machine's role; region
-	GCPCredential    CredentialType = "gcp"          // service account JSON in key
+	AWSCredential    CredentialType = "aws"          // accessKeyId and secretAccessKey, or the machine's role; with role, the keys of that one; region where the address does not tell
+	GCPCredential    CredentialType = "gcp"          // service account JSON in key; registries of another type than gar and gcr get it as a password
 	AzureCredential  CredentialType = "azure"        // service principal: client id in username, client secret in password
-	DockerConfigFile CredentialType = "dockerconfig" // a docker config.json in config
+	DockerConfigFile CredentialType = "dockerconfig" // a docker config.json in config; its auths only, no programs are run
 )
 
 // CredentialTypes lists every credential type.

@@ -40,6 +40,8 @@ func (c *checker) decode(path string, n *yaml.Node, v reflect.Value) {
 		c.object(path, n, v)
 	case reflect.Slice:
 		c.list(path, n, v)
+	case reflect.Map:
+		c.dictionary(path, n, v)
 	default:
 		c.scalar(path, n, v)
 	}
@@ -81,6 +83,30 @@ func (c *checker) object(path string, n *yaml.Node, v reflect.Value) {
 		default:
 			seen[key.Value] = key.Line
 			c.decode(at, value, v.Field(field))
+		}
+	}
+}
+
+// dictionary decodes texts under keys that are the user's own.
+func (c *checker) dictionary(path string, n *yaml.Node, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		c.unread[path] = true
+		c.addAt(n.Line, path, "is "+describe(n)+" where keys and values are expected", "")
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], reflect.New(v.Type().Elem()).Elem()
+		at := sub(path, key.Value)
+		name := reflect.ValueOf(key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			c.addAt(key.Line, path, "has a key that is "+describe(key), "write a text")
+		case v.MapIndex(name).IsValid():
+			c.addAt(key.Line, at, "is given twice", "")
+		default:
+			c.decode(at, n.Content[i+1], value)
+			v.SetMapIndex(name, value)
 		}
 	}
 }

@@ -22,12 +22,17 @@ const (
 	OpenShift RegistryType = "openshift"
 	Alibaba   RegistryType = "alibaba"
 	Zot       RegistryType = "zot"
+	// Registries that differ from oci only in how their webhooks look.
+	Gitea       RegistryType = "gitea"       // Gitea and Forgejo
+	CloudEvents RegistryType = "cloudevents" // any sender of CloudEvents
+	Generic     RegistryType = "generic"     // any JSON, read by webhook.mapping
 )
 
 // RegistryTypes lists every registry type.
 func RegistryTypes() []RegistryType {
 	return []RegistryType{
 		OCI, DockerHub, Quay, ACR, MSR, Harbor, ECR, GCR, GAR, GHCR, GitLab, JFrog, Nexus, OpenShift, Alibaba, Zot,
+		Gitea, CloudEvents, Generic,
 	}
 }
 
@@ -44,6 +49,18 @@ type Registry struct {
 	Trust      string       `json:"trust,omitempty"` // group that shares layer inventories; blank: "default"
 }
 
+// Kind is the registry's type, which a blank one leaves to the address.
+func (r Registry) Kind() RegistryType {
+	switch {
+	case r.Type != "":
+		return r.Type
+	case r.Address == "":
+		return DockerHub
+	default:
+		return OCI
+	}
+}
+
 // TLS holds paths of PEM files for the connection to a registry.
 type TLS struct {
 	CA                 string `json:"ca,omitempty"`   // trusted in addition to the system's authorities
@@ -56,12 +73,6 @@ type TLS struct {
 type Limits struct {
 	RequestsPerSecond float64 `json:"requestsPerSecond,omitempty"`
 	Concurrency       int     `json:"concurrency,omitempty"` // requests in flight, open layer downloads included
-}
-
-// Webhook says what to do with what a registry sends.
-type Webhook struct {
-	Enabled *bool     `json:"enabled,omitempty"` // whether pushes start scans; nil: as the defaults say
-	Secret  SecretRef `json:"secret,omitzero"`   // zero: one is generated
 }
 
 // DefaultTrust is the trust group of a registry that names none.

@@ -6,6 +6,12 @@ import (
 	"slices"
 )
 
+var (
+	// What becomes part of a host name or of a request must look like it.
+	regionGrammar = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
+	roleGrammar   = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{1,12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$`)
+)
+
 var envGrammar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // uses tells which keys a type of credential needs and which it may have.
@@ -54,8 +60,19 @@ func (c *checker) credential(path string, cr Credential) {
 			c.add(at, "has no use in a credential of type "+string(cr.Type), "")
 		}
 	}
+	c.aws(path, cr)
+}
+
+// aws checks what an AWS credential says of where and as whom.
+func (c *checker) aws(path string, cr Credential) {
 	if (cr.AccessKeyID == "") != cr.SecretAccessKey.IsZero() {
 		c.add(sub(path, "accessKeyId"), "goes together with secretAccessKey", "leave both out to use the machine's role")
+	}
+	if cr.Region != "" && !regionGrammar.MatchString(cr.Region) {
+		c.add(sub(path, "region"), short(cr.Region)+" is not a region", "as eu-central-1; it may be left out where it is in the registry's address")
+	}
+	if cr.Role != "" && !roleGrammar.MatchString(cr.Role) {
+		c.add(sub(path, "role"), "is not the ARN of a role", "as arn:aws:iam::123456789012:role/reader")
 	}
 }
 

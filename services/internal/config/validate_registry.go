@@ -28,7 +28,7 @@ func (c *checker) registry(path string, r Registry) {
 	if n := r.Limits.Concurrency; n < 0 || n > 1000 {
 		c.add(sub(path, "limits.concurrency"), "is not from 0 to 1000", "")
 	}
-	c.secret(sub(path, "webhook.secret"), r.Webhook.Secret)
+	c.webhook(sub(path, "webhook"), r)
 	if r.Trust != "" {
 		c.check(sub(path, "trust"), CheckName(r.Trust), "")
 	}

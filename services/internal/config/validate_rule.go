@@ -9,17 +9,9 @@ import (
 func (c *checker) rule(path string, r Rule) {
 	c.check(sub(path, "name"), CheckName(r.Name), "")
 	c.check(sub(path, "registry"), CheckName(r.Registry), "the name of one of the registries")
-	c.patterns(sub(path, "repositories"), r.Repositories, checkRepositoryPattern)
-	c.patterns(sub(path, "excludeRepositories"), r.ExcludeRepositories, checkRepositoryPattern)
-	c.patterns(sub(path, "tags"), r.Tags, checkTagPattern)
-	c.patterns(sub(path, "excludeTags"), r.ExcludeTags, checkTagPattern)
-	c.patterns(sub(path, "platforms"), r.Platforms, CheckPlatform)
+	c.selects(path, r)
 	c.schedule(sub(path, "schedule"), r.Schedule)
-	c.notNegative(sub(path, "cap"), r.Cap)
 	c.notNegative(sub(path, "scanners"), r.Scanners)
-	if r.PushedWithin < 0 || r.PushedWithin == 0 && c.given(sub(path, "pushedWithin")) {
-		c.add(sub(path, "pushedWithin"), "must be longer than 0", "leave it out to mean any time")
-	}
 	c.retention(sub(path, "retention"), r.Retention)
 	if r.Pool != "" {
 		c.check(sub(path, "pool"), CheckName(r.Pool), "")
@@ -27,6 +19,19 @@ func (c *checker) rule(path string, r Rule) {
 	if r.ScanAll && (r.Schedule.EveryDays < 7 || r.Cap <= 0 && r.PushedWithin <= 0) {
 		c.add(sub(path, "scanAll"), "needs a schedule of 7 days or more in the same rule, and a cap or pushedWithin",
 			"schedule: {everyDays: 7}, pushedWithin: 30d")
+	}
+}
+
+// selects checks what says which images a rule means.
+func (c *checker) selects(path string, r Rule) {
+	c.patterns(sub(path, "repositories"), r.Repositories, checkRepositoryPattern)
+	c.patterns(sub(path, "excludeRepositories"), r.ExcludeRepositories, checkRepositoryPattern)
+	c.patterns(sub(path, "tags"), r.Tags, checkTagPattern)
+	c.patterns(sub(path, "excludeTags"), r.ExcludeTags, checkTagPattern)
+	c.patterns(sub(path, "platforms"), r.Platforms, CheckPlatform)
+	c.notNegative(sub(path, "cap"), r.Cap)
+	if r.PushedWithin < 0 || r.PushedWithin == 0 && c.given(sub(path, "pushedWithin")) {
+		c.add(sub(path, "pushedWithin"), "must be longer than 0", "leave it out to mean any time")
 	}
 }
 

@@ -10,6 +10,11 @@ const (
 	APICreate         Point = "api.create"
 	APIRequest        Point = "api.request" // publish: image.requested
 	APISweep          Point = "api.sweep"   // publish: sweep.requested
+	SweepOrder        Point = "sweep.order" // record: a user asks for a sweep
+	SweepCancel       Point = "sweep.cancel"
+	SweepRestart      Point = "sweep.restart"
+	SweepDelete       Point = "sweep.delete"
+	SweepForget       Point = "sweep.forget" // record: a job forgets a sweep that was deleted
 	CancelJob         Point = "cancel.job"
 	CancelRequest     Point = "cancel.request"
 	CancelPublish     Point = "cancel.publish" // publish: scan.requested of a cancelled job, and scan.cancelled
@@ -49,16 +54,29 @@ const (
 	ScanDead          Point = "scan.dead"      // publish: the wake-up of a job that was tried too often
 	ScanAnnounced     Point = "scan.announced"
 	ScanAck           Point = "scan.ack" // acknowledgement
+	RegistryBudget    Point = "registry.budget"
+	TrialAsk          Point = "trial.ask"
+	TrialStep         Point = "trial.step"
 	SweepCreate       Point = "sweep.create"
 	SweepCursor       Point = "sweep.cursor"
-	SweepAnnounce     Point = "sweep.announce"  // publish: sweep.started, .completed, .failed, .cancelled
-	SweepsAck         Point = "sweeps.ack"      // acknowledgement
-	RematchPublish    Point = "rematch.publish" // publish: verdict.requested
-	RematchReport     Point = "rematch.report"  // object: report
+	SweepListed       Point = "sweep.listed"
+	SweepWake         Point = "sweep.wake"       // publish: sweep.requested of a sweep whose turn is over
+	WorkerSign        Point = "worker.sign"      // record: a sign of life
+	SweepAnnounce     Point = "sweep.announce"   // publish: sweep.started, .completed, .failed, .cancelled
+	SweepsAck         Point = "sweeps.ack"       // acknowledgement
+	FindingsPublish   Point = "findings.publish" // publish: findings.changed
+	FindingsTold      Point = "findings.told"    // record: the image's verdict was announced
+	RematchPublish    Point = "rematch.publish"  // publish: verdict.requested
+	RematchAdvance    Point = "rematch.advance"  // record: a verdict that a new database leaves as it is
+	RematchReport     Point = "rematch.report"   // object: report
 	RematchImage      Point = "rematch.image"
 	RematchCompleted  Point = "rematch.completed" // publish: scan.completed
 	RematchAck        Point = "rematch.ack"       // acknowledgement
 	AdvisoryObject    Point = "advisory.object"   // object: compiled database
+	AdvisoryChanges   Point = "advisory.changes"  // object: what differs from the database before
+	AdvisoryUpdate    Point = "advisory.update"   // record: what became of the last look at the source
+	AdvisoryReplica   Point = "advisory.replica"  // record: which database a worker has in use
+	APIAdvisories     Point = "api.advisories"    // record: an update is asked for
 	AdvisoryRecord    Point = "advisory.record"
 	AdvisoryAnnounced Point = "advisory.announced"
 	AdvisoryPublish   Point = "advisory.publish" // publish: advisories.updated
@@ -79,23 +97,30 @@ const (
 	ReportView        Point = "report.view"   // Redis
 	ReportAck         Point = "report.ack"    // acknowledgement
 	DeadPublish       Point = "dead.publish"  // publish: a dead letter
+	DeadJob           Point = "dead.job"      // record: a failed job whose wake-up is replayed
+	DeadReplay        Point = "dead.replay"   // publish: what a dead letter holds
+	DeadRemove        Point = "dead.remove"   // removal of a dead letter that was replayed
+	ReplayAck         Point = "replay.ack"    // acknowledgement
 )
 
 // All lists the points.
 func All() []Point {
 	return []Point{
 		IngestPublish, ConfigRegistry, ConfigRule, ConfigToken, APICreate, APIRequest, APISweep, CancelJob, CancelRequest, CancelPublish,
+		SweepOrder, SweepCancel, SweepRestart, SweepDelete, SweepForget,
 		CronPublish, CronCursor,
 		PlanPlace, PlanImage, PlanJob, PlanRequest, PlanCondition, PlanQueued, PlanWake, PlanAck, RequestsAck,
 		PlaceChanged, PlaceGone, PlaceExpired, PlaceAnnounced,
 		LayerClaim, LayerRenew, LayerObject, LayerRecord, LayerRelease, LayersAck,
 		ScanClaim, ScanRenew, ScanStatus, ScanStarted, ScanInventory, ScanInventoried, ScanReport, ScanImage, ScanFinish, ScanRelease,
 		ScanCompleted, ScanFailed, ScanDead, ScanAnnounced, ScanAck,
-		SweepCreate, SweepCursor, SweepAnnounce, SweepsAck,
-		RematchPublish, RematchReport, RematchImage, RematchCompleted, RematchAck,
-		AdvisoryObject, AdvisoryRecord, AdvisoryPublish, AdvisoryAnnounced,
+		RegistryBudget, TrialAsk, TrialStep,
+		SweepCreate, SweepCursor, SweepListed, SweepWake, SweepAnnounce, SweepsAck, WorkerSign,
+		FindingsPublish, FindingsTold,
+		RematchPublish, RematchAdvance, RematchReport, RematchImage, RematchCompleted, RematchAck,
+		AdvisoryObject, AdvisoryChanges, AdvisoryUpdate, AdvisoryReplica, APIAdvisories, AdvisoryRecord, AdvisoryPublish, AdvisoryAnnounced,
 		LedgerRead, LedgerNeeded, LedgerKnown,
 		KeeperWake, KeeperCheck, KeeperExpire, KeeperPlace, KeeperImage, KeeperJob, KeeperExpireJob, KeeperRequest, KeeperSweep, KeeperLayer, KeeperObject,
-		ReportView, ReportAck, DeadPublish,
+		ReportView, ReportAck, DeadPublish, DeadJob, DeadReplay, DeadRemove, ReplayAck,
 	}
 }

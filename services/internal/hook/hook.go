@@ -74,6 +74,23 @@ func (s Secrets) Of(r config.Registry) (config.Secret, error) {
 	return s.Key.Derive(r.Name), nil
 }
 
+// All are the secrets that r's senders may use: the one of [Secrets.Of] first,
+// then the previous one while senders are being changed over.
+func (s Secrets) All(r config.Registry) ([]config.Secret, error) {
+	current, err := s.Of(r)
+	if err != nil {
+		return nil, err
+	}
+	if r.Webhook.PreviousSecret.IsZero() {
+		return []config.Secret{current}, nil
+	}
+	previous, err := r.Webhook.PreviousSecret.Resolve(s.Dir, s.Getenv)
+	if err != nil {
+		return nil, fmt.Errorf("previous webhook secret of registry %s: %w", r.Name, err)
+	}
+	return []config.Secret{current, previous}, nil
+}
+
 // URL is the address to configure at the registry; base is where ingest is
 // reached from there, as http://host:port. The result holds the secret.
 func URL(base, registry string, secret config.Secret) (string, error) {

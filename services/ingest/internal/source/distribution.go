@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
@@ -27,7 +29,7 @@ type distributionEvent struct {
 	Target    struct {
 		MediaType  string                  `json:"mediaType"`
 		Digest     string                  `json:"digest"`
-		Size       json.Number             `json:"size"`
+		Size       json.RawMessage         `json:"size"`
 		Repository string                  `json:"repository"`
 		Tag        string                  `json:"tag"`
 		References []distributionReference `json:"references"`
@@ -46,8 +48,8 @@ type distributionReference struct {
 	MediaType string `json:"mediaType"`
 }
 
-// Parse implements Source. An event that does not decode is ignored by itself:
-// the registry would send the whole envelope again for ever.
+// Parse implements Source. An event that does not decode is set aside by
+// itself: the registry would send the whole envelope again for ever.
 func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error) {
 	var envelope distributionEnvelope
 	if err := json.Unmarshal(body, &envelope); err != nil {
@@ -56,19 +58,17 @@ func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error
 	if envelope.Events == nil {
 		return Batch{}, errors.New("decode envelope: no events")
 	}
+	if n := len(envelope.Events); n > mostParts {
+		return Batch{}, fmt.Errorf("decode envelope: %d events, more than %d", n, mostParts)
+	}
 	var b Batch
 	for _, raw := range envelope.Events {
 		var e distributionEvent
-		if err := json.Unmarshal(raw, &e); err != nil {
-			b.Ignored = append(b.Ignored, InvalidEvent)
+		if err := decodeMost(raw, &e); err != nil {
+			b.Odd = append(b.Odd, Odd{Body: slices.Concat([]byte(`{"events":[`), raw, []byte(`]}`)), Err: err})
 			continue
 		}
-		f, reason := e.fact()
-		if reason != "" {
-			b.Ignored = append(b.Ignored, reason)
-			continue
-		}
-		b.Facts = append(b.Facts, f)
+		b.add(e.fact())
 	}
 	return b, nil
 }
@@ -155,7 +155,7 @@ func (e distributionEvent) base() Fact {
 	f.MediaType = mediaType(e.Target.MediaType)
 	f.Actor = actor(e.Actor.Name)
 	f.OccurredAt = moment(e.Timestamp)
-	if n, err := e.Target.Size.Int64(); err == nil && n >= 0 {
+	if n, err := strconv.ParseInt(string(e.Target.Size), 10, 64); err == nil && n >= 0 {
 		f.Size = n
 	}
 	f.DeliveryID = identity(e.ID)

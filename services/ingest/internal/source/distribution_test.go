@@ -150,9 +150,13 @@ func TestDistributionBatchBearsABrokenEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []gist{{Kind: events.ImageDeleted, Ref: "a/b:1"}, {Reason: InvalidEvent}, {Reason: NoRepository}, {Reason: InvalidEvent}, {Reason: InvalidEvent}}
+	deleted := gist{Kind: events.ImageDeleted, Ref: "a/b:1"}
+	want := []gist{deleted, deleted, {Reason: NoRepository}, {Reason: NoRepository}}
 	if diff := cmp.Diff(want, gists(b)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(b.Odd) != 1 || string(b.Odd[0].Body) != `{"events":["x"]}` {
+		t.Errorf("set aside: %s", b.Odd)
 	}
 }
 

@@ -21,6 +21,17 @@ func repository(s string) string {
 	return s
 }
 
+// joined is the repository of several parts, or blank where one of them is none.
+func joined(parts ...string) string {
+	clean := make([]string, len(parts))
+	for i, p := range parts {
+		if clean[i] = repository(p); clean[i] == "" {
+			return ""
+		}
+	}
+	return repository(strings.Join(clean, "/"))
+}
+
 // reference takes a tag and a digest as they were sent. What is not valid is
 // absent, and a digest in the tag's place is one. No tag ever becomes latest.
 func reference(tag, digest string) (string, events.Digest) {
@@ -59,6 +70,10 @@ func actor(s string) string {
 	}
 	return s
 }
+
+// mostParts bounds what one delivery may list. The longest lists that any sender
+// makes are Event Grid's, of 5,000 events.
+const mostParts = 10_000
 
 // zeroID is what some senders put where they have none.
 const zeroID = "00000000-0000-0000-0000-000000000000"
