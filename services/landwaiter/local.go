@@ -32,7 +32,8 @@ func (s *scanning) here(ctx context.Context) error {
 		cache = filepath.Join(os.TempDir(), "landwaiter-local")
 	}
 	o := worker.LocalOptions{
-		Source: s.ref, Advisories: first(s.advisories, s.env.Getenv("LANDWAITER_ADVISORIES_SOURCE")),
+		Fingerprints: s.env.Getenv("LANDWAITER_FINGERPRINTS"),
+		Source:       s.ref, Advisories: first(s.advisories, s.env.Getenv("LANDWAITER_ADVISORIES_SOURCE")),
 		Databases: filepath.Join(data, "worker"), Cache: cache, SampleAdvisories: sample.Files(), DockerConfig: login,
 		Notice: func(text string) { s.env.warn("%s", text) },
 	}

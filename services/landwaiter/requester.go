@@ -91,6 +91,9 @@ func standing(request answered) string {
 	parts := []string{request.State}
 	for _, s := range request.Scans {
 		part := s.Platform.String() + ": " + s.State
+		if s.Waiting != "" {
+			part += ", waiting: " + s.Waiting
+		}
 		if s.Error != "" {
 			part += " (" + s.Error + ")"
 		}

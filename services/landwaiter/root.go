@@ -33,8 +33,8 @@ func rootCommand(env Env) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		upCommand(env), scanCommand(env), imagesCommand(env), reportCommand(env), watchCommand(env),
-		applyCommand(env), getCommand(env), deleteCommand(env), webhookCommand(env),
-		sweepCommand(env), sweepsCommand(env), vulnerabilityCommand(env), rebuildCommand(env),
+		applyCommand(env), getCommand(env), deleteCommand(env), registriesCommand(env), webhookCommand(env),
+		sweepCommand(env), sweepsCommand(env), vulnerabilityCommand(env), deadCommand(env), advisoriesCommand(env), rebuildCommand(env),
 		healthCommand(env), versionCommand(env),
 	)
 	return root

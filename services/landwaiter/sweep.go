@@ -1,30 +1,52 @@
 package landwaiter
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/client"
-	"github.com/landwaiter/landwaiter/services/landwaiter/internal/printout"
 )
 
 func sweepCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "sweep RULE", Short: "Run a rule over its registry's catalog now", Args: exactly(1, "a rule's name"),
+		Use: "sweep [RULE]", Short: "Sweep a rule's images now, or a registry's",
+		Long: "sweep lists what a rule means at its registry and scans what is not known. With\n" +
+			"--registry it needs no rule; the other flags then choose what is swept. Patterns\n" +
+			"are those of rules: * stands for any text.",
+		Args: cobra.MaximumNArgs(1),
 	}
 	conn := connect(cmd, env)
+	var order config.Sweep
+	flags := cmd.Flags()
+	flags.StringVar(&order.Registry, "registry", "", "`NAME` of the registry to sweep, instead of a rule")
+	flags.StringArrayVar(&order.Repositories, "repo", nil, "`PATTERN` of repositories; may be repeated (default all)")
+	flags.StringArrayVar(&order.Tags, "tag", nil, "`PATTERN` of tags; may be repeated (default all)")
+	within := flags.String("pushed-within", "", "only images pushed within this `TIME`, as 7d or 12h (default any)")
+	flags.IntVar(&order.Cap, "cap", 0, "only the newest `N` images of each repository (default all)")
+	flags.BoolVar(&order.Force, "force", false, "scan again what is known")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			order.Rule = args[0]
+		}
+		if (order.Rule == "") == (order.Registry == "") {
+			return errors.New("name a rule, or a registry with --registry")
+		}
+		if *within != "" {
+			var err error
+			if order.PushedWithin, err = config.ParseDuration(*within); err != nil {
+				return fmt.Errorf("--pushed-within: %w", err)
+			}
+		}
 		c, err := conn.client()
 		if err != nil {
 			return err
 		}
 		var sweep client.Sweep
-		q := client.Question{Method: http.MethodPost, Path: "/sweeps", Body: map[string]string{"rule": args[0]}}
+		q := client.Question{Method: http.MethodPost, Path: "/sweeps", Body: order}
 		if _, err := c.Ask(cmd.Context(), q, &sweep); err != nil {
 			return err
 		}
@@ -35,70 +57,6 @@ func sweepCommand(env Env) *cobra.Command {
 		return nil
 	}
 	return cmd
-}
-
-func sweepsCommand(env Env) *cobra.Command {
-	cmd := &cobra.Command{Use: "sweeps", Short: "List sweeps, or show one", Args: cobra.NoArgs}
-	conn := connect(cmd, env)
-	output := outputFlag(cmd, asTable, asJSON)
-	list := func(cmd *cobra.Command, _ []string) error {
-		c, err := conn.client()
-		if err != nil {
-			return err
-		}
-		var page struct {
-			Sweeps []client.Sweep `json:"sweeps"`
-		}
-		if _, err := c.Ask(cmd.Context(), client.Question{Path: "/sweeps"}, &page); err != nil {
-			return err
-		}
-		if *output == asJSON {
-			return writeJSON(env.Stdout, page.Sweeps)
-		}
-		return sweepTable(page.Sweeps).Write(env.Stdout)
-	}
-	cmd.RunE = list
-	cmd.AddCommand(
-		&cobra.Command{Use: "list", Short: "List sweeps, newest first", Args: cobra.NoArgs, RunE: list},
-		sweepShowCommand(env, conn),
-	)
-	// What leads to the pipeline is the same for all of them.
-	cmd.PersistentFlags().AddFlagSet(cmd.Flags())
-	return cmd
-}
-
-func sweepShowCommand(env Env, conn *connection) *cobra.Command {
-	return &cobra.Command{
-		Use: "show ID", Short: "Show one sweep", Args: exactly(1, "a sweep's id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := conn.client()
-			if err != nil {
-				return err
-			}
-			var sweep any
-			if _, err := c.Ask(cmd.Context(), client.Question{Path: "/sweeps/" + url.PathEscape(args[0])}, &sweep); err != nil {
-				return err
-			}
-			return writeJSON(env.Stdout, sweep)
-		},
-	}
-}
-
-func sweepTable(sweeps []client.Sweep) *printout.Table {
-	t := &printout.Table{}
-	t.Row("SWEEP", "RULE", "REGISTRY", "STATE", "DUE", "REPOSITORIES", "IMAGES", "FINISHED", "FAILED")
-	for _, s := range sweeps {
-		state := s.State
-		if s.Phase != "" {
-			state += ", " + s.Phase
-		}
-		if s.Partial {
-			state += ", partial"
-		}
-		t.Row(s.ID, s.Rule, s.Registry, state, s.DueAt.UTC().Format(time.DateTime), strconv.Itoa(s.Counts.Repositories),
-			strconv.Itoa(s.Counts.Images), strconv.Itoa(s.Counts.Finished), strconv.Itoa(s.Counts.Failed))
-	}
-	return t
 }
 
 func rebuildCommand(env Env) *cobra.Command {

@@ -28,7 +28,7 @@ func upFlags() []flag {
 	return []flag{
 		{"config", "LANDWAITER_CONFIG", "configuration `FILE` with registries, credentials and rules"},
 		{"data", "LANDWAITER_DATA", "`DIR` for everything that is kept (default $XDG_DATA_HOME/landwaiter or ~/.local/share/landwaiter)"},
-		{"advisories", "LANDWAITER_ADVISORIES_SOURCE", "`DIR|URL` of advisories in OSV export layout (default: as the configuration says, else the public OSV export)"},
+		{"advisories", "LANDWAITER_ADVISORIES_SOURCE", "`DIR|URL|oci://REF` of advisories in OSV export layout (default: as the configuration says, else the public OSV export)"},
 		{"redis", "LANDWAITER_REDIS", "`URL` of the report store (default: a redis-server from PATH, else one in this process)"},
 		{"nats", "LANDWAITER_NATS", "`URL` of the broker (default: one in this process)"},
 		{"http", "LANDWAITER_HTTP", "`ADDR` of the console and the API (default 127.0.0.1:8080)"},

@@ -2,19 +2,22 @@ package landwaiter
 
 import (
 	"fmt"
+	"io"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/hook"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/client"
 )
 
 func webhookCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "webhook REGISTRY", Short: "Print the address a registry is to send its webhooks to",
-		Long: "webhook prints the address on standard output: it holds a secret. What to do with it\n" +
-			"is told on standard error.",
+		Long: "webhook prints the address on standard output: it holds a secret, unless the\n" +
+			"configuration asks for another proof of the sender. The lines to enter or to paste\n" +
+			"at the registry are on standard error.",
 		Args: exactly(1, "a registry's name"),
 	}
 	conn := connect(cmd, env)
@@ -23,48 +26,43 @@ func webhookCommand(env Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		path := "/registries/" + url.PathEscape(args[0])
-		var registry struct {
-			Type config.RegistryType `json:"type"`
+		var webhook struct {
+			hook.Setup
+
+			Enabled bool `json:"enabled"`
 		}
-		if _, err := c.Ask(cmd.Context(), client.Question{Path: path}, &registry); err != nil {
+		question := client.Question{Path: "/registries/" + url.PathEscape(args[0]) + "/webhook"}
+		if _, err := c.Ask(cmd.Context(), question, &webhook); err != nil {
 			return err
 		}
-		var hook struct {
-			URL     string `json:"url"`
-			Enabled bool   `json:"enabled"`
-		}
-		if _, err := c.Ask(cmd.Context(), client.Question{Path: path + "/webhook"}, &hook); err != nil {
+		if _, err := fmt.Fprintln(env.Stdout, webhook.URL); err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintln(env.Stdout, hook.URL); err != nil {
+		if _, err := io.WriteString(env.Stderr, instructions(webhook.Setup)); err != nil {
 			return err
 		}
-		if !hook.Enabled {
+		for _, n := range webhook.Notes {
+			env.warn("%s", n)
+		}
+		if !webhook.Enabled {
 			env.warn("pushes to this registry start no scans as it is configured (webhook.enabled, defaults.webhooks)")
 		}
-		_, err = fmt.Fprint(env.Stderr, instructions(registry.Type, hook.URL))
-		return err
+		return nil
 	}
 	return cmd
 }
 
-// instructions tell where the address is entered.
-func instructions(kind config.RegistryType, address string) string {
-	switch kind {
-	case "", config.OCI, config.Zot:
-		return "\nFor the CNCF Distribution registry add this to its config.yml and restart it:\n\n" +
-			"notifications:\n" +
-			"  endpoints:\n" +
-			"    - name: landwaiter\n" +
-			"      url: " + address + "\n" +
-			"      timeout: 5s\n" +
-			"      threshold: 5\n" +
-			"      backoff: 5s\n"
-	case config.DockerHub:
-		return "\nAt Docker Hub enter it under the repository's Webhooks tab. The address must be\n" +
-			"reachable from the internet: see LANDWAITER_PUBLIC_INGEST.\n"
+// instructions tell what is to be entered where.
+func instructions(s hook.Setup) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s\n\n%s\n", s.Lines.Where, s.Lines.Text)
+	switch {
+	case s.Signing == nil:
+	case s.Signing.Secret != "":
+		fmt.Fprintf(&b, "The signing secret (%s, %s): %s\n\n", s.Signing.Header, s.Signing.Algorithm, s.Signing.Secret)
 	default:
-		return "\nEnter it where the registry keeps its webhooks.\n"
+		fmt.Fprintf(&b, "The signing secret (%s, %s) is what the address above ends in, after its last slash.\n"+
+			"That address is for senders that do not sign.\n\n", s.Signing.Header, s.Signing.Algorithm)
 	}
+	return b.String()
 }

@@ -65,9 +65,12 @@ func TestRegistriesOfTheAPINameNoFiles(t *testing.T) {
 	r.start()
 	const path = "/api/v1/registries/mine"
 	for field, body := range map[string]map[string]any{
-		"webhook.secret": {"webhook": map[string]any{"secret": map[string]any{"env": "LANDWAITER_ADMIN_TOKEN"}}},
-		"tls.ca":         {"tls": map[string]any{"ca": "/etc/shadow"}},
-		"tls.cert":       {"tls": map[string]any{"cert": "/etc/shadow", "key": "/etc/shadow"}},
+		"webhook.secret":         {"webhook": map[string]any{"secret": map[string]any{"env": "LANDWAITER_ADMIN_TOKEN"}}},
+		"webhook.previousSecret": {"webhook": map[string]any{"previousSecret": map[string]any{"file": "admin"}}},
+		"webhook.auth":           {"webhook": map[string]any{"auth": map[string]any{"type": "mtls", "subjects": []string{"anybody"}}}},
+		"webhook.nats":           {"type": "zot", "webhook": map[string]any{"nats": map[string]any{"url": "nats://nats.test", "subject": "zot"}}},
+		"tls.ca":                 {"tls": map[string]any{"ca": "/etc/shadow"}},
+		"tls.cert":               {"tls": map[string]any{"cert": "/etc/shadow", "key": "/etc/shadow"}},
 	} {
 		body["address"] = "registry.test"
 		var p struct{ Detail, Remedy string }

@@ -49,6 +49,7 @@ func TestAnswersKeepTheContract(t *testing.T) {
 	r.putReport(1, sample(1))
 	r.putPlace(place(2))
 	r.putJob(2, state.JobFailed, "registry refused")
+	r.cfg.WebhookURL = func(reg config.Registry) (string, error) { return "http://ingest.test/hooks/" + reg.Name + "/s", nil }
 	r.start()
 	r.shows("", 2)
 	c := compiler(t)
@@ -61,6 +62,8 @@ func TestAnswersKeepTheContract(t *testing.T) {
 		"/api/v1/reports/" + string(digest(2)): "report.json",
 		"/api/v1/scans/" + string(digest(2)):   component("ScanRequest"),
 		"/api/v1/registries/hub":               component("Registry"),
+		"/api/v1/registries/hub/webhook":       component("Webhook"),
+		"/api/v1/registries/hub/summary":       component("RegistrySummary"),
 		"/api/v1/registries":                   schemas.OpenAPI + "#/paths/~1api~1v1~1registries/get/responses/200/content/application~1json/schema",
 
 		"/api/v1/vulnerabilities/CVE-2026-0001/images": component("ImagePage"),

@@ -46,6 +46,7 @@ type world struct {
 
 	registry                                          *fakeRegistry
 	good, swept, bad, flaky, gone, asked, pooled, odd string
+	plain                                             string // with nothing that advisories are about
 	base, own                                         string // good's layers
 }
 
@@ -73,27 +74,40 @@ func scenario(t *testing.T, spec string) {
 
 	w.deliver("layer", w.event("l1", "team/good", "", w.base, "application/octet-stream"))
 	w.deliver("good", w.event("p1", "team/good", "1", w.good, ""))
+	w.deliver("plain", w.event("p8", "team/plain", "1", w.plain, ""))
 	w.deliver("corrupt", w.event("p2", "bad/corrupt", "1", w.bad, ""))
 	w.deliver("flaky", w.event("p3", "bad/flaky", "1", w.flaky, ""))
 	w.deliver("odd", w.event("p4", "bad/odd", "", w.odd, ""))
 	w.deliver("gone", w.event("p5", "gone/app", "1", w.gone, ""))
 	w.deliver("pooled", w.event("p6", "pooled/app", "1", w.pooled, ""))
-	w.order("/api/v1/sweeps", map[string]any{"rule": "swept"}, nil)
+	var swept sweep
+	w.order("/api/v1/sweeps", map[string]any{"rule": "swept", "force": true}, &swept)
+	w.forgotten(swept.ID) // while its scan is remembered
 	w.cancelled()
+	w.controlled()
+	w.order("/api/v1/registries/local/test", map[string]any{}, nil)
 	w.reported("good", w.good, 6, 1)
+	// Nobody does its scan: it waits, and gives its turn to others.
+	w.order("/api/v1/sweeps", map[string]any{"rule": "pooled"}, nil)
 	w.deliver("good again", w.event("p7", "team/good", "1", w.good, ""))
 	w.reported("swept", w.swept, 6, 1)
+	w.reported("plain", w.plain, 6, 0)
 	w.reported("corrupt", w.bad, 0, 0)
 	w.reported("flaky", w.flaky, 0, 0)
+	w.triedAgain()
+	w.readAgain()
 	w.reported("gone while there", w.gone, 6, 1)
 	w.registry.set(func(f *fakeRegistry) { f.gone = "gone/app" })
 	w.deliver("delete", strings.Replace(w.event("d1", "gone/app", "", w.gone, ""), `"push"`, `"delete"`, 1))
 	w.expired(w.gone)
 	advisories(t, dir, "CVE-2026-0001", "CVE-2026-0002")
+	w.order("/api/v1/advisories/update", map[string]any{}, nil)
 	w.reported("good after new advisories", w.good, 6, 2)
 	w.reported("swept after new advisories", w.swept, 6, 2)
+	w.same("plain after new advisories", w.plain, w.good)
 	w.reached()
 	w.reported("good at the end", w.good, 6, 2)
+	w.same("plain at the end", w.plain, w.good)
 	w.expired(w.gone)
 	// Each layer is read once, and once more by a crash in between.
 	for _, l := range []string{w.base, w.own} {
@@ -111,6 +125,11 @@ func (w *world) fill(t *testing.T) {
 	lost := layer(t, map[string]string{"app/lost": "1"})
 	w.base, w.own = digest(t, base), digest(t, own)
 	w.good = w.registry.push(t, "team/good:1", image(t, base, own))
+	w.plain = w.registry.push(t, "team/plain:1", image(t, layer(t, map[string]string{
+		"etc/os-release": "ID=debian\nVERSION_ID=\"12\"\n",
+		"var/lib/dpkg/status": "Package: bash\nStatus: install ok installed\nArchitecture: amd64\n" +
+			"Version: 5.2-1\nMaintainer: Debian <d@debian.org>\n\n",
+	})))
 	w.swept = w.registry.push(t, "swept/app:1", image(t, base, layer(t, map[string]string{"app/swept": "1"})))
 	w.bad = w.registry.push(t, "bad/corrupt:1", image(t, base, corrupt()))
 	w.flaky = w.registry.push(t, "bad/flaky:1", image(t, base, lost))
@@ -214,6 +233,25 @@ func (w *world) reported(what, digest string, status, findings int) {
 			err = fmt.Errorf("the report is %+v", r)
 		}
 		return err
+	})
+}
+
+// same waits until two images' verdicts hold for the same database.
+func (w *world) same(what, digest, other string) {
+	w.t.Helper()
+	w.until(what, func(ctx context.Context) error {
+		var version [2]string
+		for i, d := range []string{digest, other} {
+			var r struct{ Database struct{ Version string } }
+			if err := w.send(ctx, http.MethodGet, w.console+"/api/v1/reports/"+d, http.NoBody, &r); err != nil {
+				return err
+			}
+			version[i] = r.Database.Version
+		}
+		if version[0] != version[1] || version[0] == "" {
+			return fmt.Errorf("databases %v", version)
+		}
+		return nil
 	})
 }
 

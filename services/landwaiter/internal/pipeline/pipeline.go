@@ -82,6 +82,7 @@ func Run(ctx context.Context, c Config, audience Audience, progress func(worker.
 func (c *Config) connect(b *broker.Broker) {
 	for _, o := range []*bus.Options{&c.bus, &c.ingest.Bus, &c.cron.Bus, &c.worker.Bus, &c.report.Bus} {
 		o.Extra = append(o.Extra, b.Connection()...)
+		o.SharedSync = true // the embedded broker syncs before it confirms
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,10 +58,10 @@ func (a *API) withdraw(ctx context.Context, d events.Digest, requester string) e
 		if !exists || j.State.Terminal() {
 			return state.ErrUnchanged
 		}
-		before := len(j.Requesters)
-		if !j.Withdraw(requester, time.Now()) && len(j.Requesters) == before {
+		if slices.Contains(j.Withdrawn, requester) {
 			return state.ErrUnchanged
 		}
+		j.Withdraw(requester, time.Now())
 		return nil
 	})
 	if err != nil || rec.Value.State != state.JobCancelled || rec.Value.Announced {

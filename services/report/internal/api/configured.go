@@ -53,13 +53,16 @@ func rules(a *API) configured[config.Rule] {
 
 // checkNoFiles keeps callers from pointing the services at their own files and
 // environment variables: what a reference leads to would come back as part of
-// the webhook's address, or be opened by a worker.
+// the webhook's address, or be opened by a worker. Nor does the API say who may
+// send webhooks: whoever may configure a registry could let in anybody.
 func checkNoFiles(_ *http.Request, r config.Registry) error {
 	for _, f := range []struct {
 		field string
 		set   bool
 	}{
 		{"webhook.secret", r.Webhook.Secret != (config.SecretRef{})},
+		{"webhook.previousSecret", r.Webhook.PreviousSecret != (config.SecretRef{})},
+		{"webhook.nats", r.Webhook.NATS != nil},
 		{"tls.ca", r.TLS.CA != ""},
 		{"tls.cert", r.TLS.Cert != ""},
 		{"tls.key", r.TLS.Key != ""},
@@ -68,6 +71,10 @@ func checkNoFiles(_ *http.Request, r config.Registry) error {
 			return problem.New(http.StatusBadRequest, f.field+" names a file or a variable of the services and is not taken from the API",
 				"define the registry in the services' configuration file (LANDWAITER_CONFIG); without webhook.secret one is made")
 		}
+	}
+	if r.Webhook.Auth.Type != config.AnyAuth {
+		return problem.New(http.StatusBadRequest, "webhook.auth says who may send webhooks and is not taken from the API",
+			"define the registry in the services' configuration file (LANDWAITER_CONFIG)")
 	}
 	return nil
 }

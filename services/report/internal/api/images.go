@@ -35,6 +35,7 @@ type imageJSON struct {
 	Platform  verdict.Platform `json:"platform"`
 	Status    verdict.Status   `json:"status"`
 	Error     string           `json:"error,omitempty"`
+	Waiting   string           `json:"waiting,omitempty"`
 	// Summary is null while there is no verdict: no findings known is not "no
 	// findings".
 	Summary    *verdict.Summary `json:"summary,omitempty"`
@@ -146,6 +147,9 @@ func (a *API) answerList(w http.ResponseWriter, r *http.Request, q view.Query) e
 	for _, p := range page.Places {
 		out.Images = append(out.Images, showEntry(p))
 	}
+	if err := a.imagesWait(r.Context(), pointers(out.Images)); err != nil {
+		return err
+	}
 	return write(w, http.StatusOK, out)
 }
 
@@ -181,13 +185,24 @@ func (a *API) getImage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unknownImage(d, err)
 	}
-	out := showImage(i, places)
+	out := showImage(a.Projector.Current(r.Context(), i), places)
 	if len(i.Children) > 0 {
 		if err := a.rollUp(r, i, &out); err != nil {
 			return err
 		}
 	}
+	if err := a.imagesWait(r.Context(), append(pointers(out.Platforms), &out)); err != nil {
+		return err
+	}
 	return write(w, http.StatusOK, out)
+}
+
+func pointers(images []imageJSON) []*imageJSON {
+	out := make([]*imageJSON, len(images))
+	for i := range images {
+		out[i] = &images[i]
+	}
+	return out
 }
 
 func unknownImage(d events.Digest, err error) error {

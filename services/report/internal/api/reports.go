@@ -2,8 +2,10 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/landwaiter/landwaiter/services/internal/render"
@@ -19,6 +21,10 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	format, err := formatOf(r)
+	if err != nil {
+		return err
+	}
+	order, err := orderOf(r.URL.Query().Get("sort"))
 	if err != nil {
 		return err
 	}
@@ -38,10 +44,39 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(report.Findings, order)
 	if format != render.JSON {
 		return writeForm(w, format, report)
 	}
 	return write(w, http.StatusOK, report)
+}
+
+// orderOf reads what findings are to be ordered by; among equals, and where
+// nothing is asked for, the worst severity comes first.
+func orderOf(by string) (func(a, b verdict.Finding) int, error) {
+	switch by {
+	case "", "severity":
+		return func(verdict.Finding, verdict.Finding) int { return 0 }, nil // as they are
+	case "epss":
+		return func(a, b verdict.Finding) int { return cmp.Compare(likelihood(b), likelihood(a)) }, nil
+	case "kev":
+		return func(a, b verdict.Finding) int {
+			if a.KEV != b.KEV {
+				return map[bool]int{true: -1, false: 1}[a.KEV]
+			}
+			return cmp.Compare(likelihood(b), likelihood(a))
+		}, nil
+	default:
+		return nil, problem.New(http.StatusBadRequest, "findings are not sorted by "+strconv.Quote(by), "sort by severity, epss or kev")
+	}
+}
+
+// likelihood is a finding's EPSS score; below any where it has none.
+func likelihood(f verdict.Finding) float64 {
+	if f.EPSS == nil {
+		return -1
+	}
+	return f.EPSS.Score
 }
 
 // report is the image's report at a place; it says that nothing is known where

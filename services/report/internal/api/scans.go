@@ -42,6 +42,7 @@ type scanJSON struct {
 	Status   verdict.Status  `json:"status"`
 	Lane     events.Lane     `json:"lane,omitempty"`
 	Attempts int             `json:"attempts"`
+	Waiting  string          `json:"waiting,omitempty"`
 	Error    string          `json:"error,omitempty"`
 }
 
@@ -197,6 +198,13 @@ func (a *API) showScan(ctx context.Context, d events.Digest) (scanJSON, error) {
 	if j := status.Job; j != nil {
 		s.Platform, s.State, s.Lane, s.Error = j.Platform, string(j.State), j.Lane, j.Error
 		s.Attempts = j.Attempts.Errors + j.Attempts.Crashes
+		if j.State == state.JobQueued {
+			workers, err := a.crew(ctx)
+			if err != nil {
+				return s, err
+			}
+			s.Waiting = workers.waits(*j)
+		}
 	}
 	return s, nil
 }

@@ -1,39 +1,55 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
-	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/report/internal/problem"
 )
 
 // sweepJSON is a sweep as the API shows it.
 type sweepJSON struct {
-	ID        string             `json:"id"`
-	Rule      string             `json:"rule,omitempty"`
-	Registry  string             `json:"registry"`
-	State     string             `json:"state"` // requested, running, done, failed, cancelled
-	Phase     string             `json:"phase,omitempty"`
-	Counts    events.SweepCounts `json:"counts"`
-	Partial   bool               `json:"partial,omitempty"`
-	DueAt     time.Time          `json:"dueAt"`
-	StartedAt time.Time          `json:"startedAt,omitzero"`
-	EndedAt   time.Time          `json:"endedAt,omitzero"`
-	Errors    []string           `json:"errors,omitempty"`
-	Error     string             `json:"error,omitempty"`
+	ID       string `json:"id"`
+	Rule     string `json:"rule,omitempty"`
+	Registry string `json:"registry"`
+	// What of the registry is swept.
+	Repositories []string        `json:"repositories,omitempty"`
+	Tags         []string        `json:"tags,omitempty"`
+	PushedWithin config.Duration `json:"pushedWithin,omitzero"`
+	Cap          int             `json:"cap,omitempty"`
+	Force        bool            `json:"force,omitempty"`
+
+	State       string                     `json:"state"` // requested, running, done, failed, cancelled
+	Phase       string                     `json:"phase,omitempty"`
+	Waiting     string                     `json:"waiting,omitempty"`
+	SecondsLeft *int64                     `json:"secondsLeft,omitempty"` // absent: nobody can tell
+	Counts      events.SweepCounts         `json:"counts"`
+	Failures    map[state.FailureClass]int `json:"failures,omitempty"`
+	Partial     bool                       `json:"partial,omitempty"`
+	Generation  uint64                     `json:"generation"`
+	FailedOnly  bool                       `json:"failedOnly,omitempty"`
+	DueAt       time.Time                  `json:"dueAt"`
+	StartedAt   time.Time                  `json:"startedAt,omitzero"`
+	EndedAt     time.Time                  `json:"endedAt,omitzero"`
+	Errors      []string                   `json:"errors,omitempty"`
+	Error       string                     `json:"error,omitempty"`
 }
 
 func showSweep(s state.Sweep) sweepJSON {
 	out := sweepJSON{
-		ID: s.Key, Rule: s.Rule.Name, Registry: s.Rule.Registry, State: string(s.Phase), Counts: s.Counts,
-		Partial: s.Partial, DueAt: s.DueAt, StartedAt: s.StartedAt, EndedAt: s.EndedAt, Errors: s.Errors,
+		ID: s.Key, Rule: s.Rule.Name, Registry: s.Rule.Registry, Repositories: s.Rule.Repositories, Tags: s.Rule.Tags,
+		PushedWithin: s.Rule.PushedWithin, Cap: s.Rule.Cap, Force: s.Force || s.Rule.ScanAll,
+		State: string(s.Phase), Counts: s.Counts, Failures: s.Failures, Partial: s.Partial,
+		Generation: s.Generation, FailedOnly: s.FailedOnly,
+		DueAt: s.DueAt, StartedAt: s.StartedAt, EndedAt: s.EndedAt, Errors: s.Errors,
 	}
-	if !s.Phase.Terminal() {
+	if !s.Phase.Terminal() && s.Phase != state.SweepRequested {
 		out.State, out.Phase = "running", string(s.Phase)
 	}
 	if s.Phase == state.SweepFailed && len(s.Errors) > 0 {
@@ -42,81 +58,104 @@ func showSweep(s state.Sweep) sweepJSON {
 	return out
 }
 
-func (a *API) listSweeps(w http.ResponseWriter, r *http.Request) error {
-	filter := r.URL.Query()
-	var all []sweepJSON
-	err := a.State.Sweeps.All(r.Context(), ">", func(rec state.Record[state.Sweep]) error {
-		s := showSweep(rec.Value)
-		if (filter.Get("rule") == "" || filter.Get("rule") == s.Rule) && (filter.Get("registry") == "" || filter.Get("registry") == s.Registry) {
-			all = append(all, s)
+// showSweeps shows sweeps, with what can be told only beside the others.
+func (a *API) showSweeps(ctx context.Context, sweeps, all []state.Sweep) ([]sweepJSON, error) {
+	now := time.Now()
+	out := make([]sweepJSON, 0, len(sweeps))
+	for _, s := range sweeps {
+		shown := showSweep(s)
+		if d, known := left(s, lastLike(all, s), now); known {
+			seconds := int64(d.Round(time.Second) / time.Second)
+			shown.SecondsLeft = &seconds
+		}
+		var err error
+		if shown.Waiting, err = a.sweepWaits(ctx, s); err != nil {
+			return nil, err
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+// sweeps reads the sweeps whose keys match a filter, newest first.
+func (a *API) sweeps(ctx context.Context, filter string) ([]state.Sweep, error) {
+	var all []state.Sweep
+	err := a.State.Sweeps.All(ctx, filter, func(rec state.Record[state.Sweep]) error {
+		if !rec.Value.Deleted {
+			all = append(all, rec.Value)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(all, func(a, b sweepJSON) int {
+	slices.SortFunc(all, func(a, b state.Sweep) int {
 		if c := b.DueAt.Compare(a.DueAt); c != 0 {
 			return c
 		}
-		return compare(a.ID, b.ID)
+		return compare(a.Key, b.Key)
 	})
-	limit := defaultLimit
+	return all, err
+}
+
+func (a *API) listSweeps(w http.ResponseWriter, r *http.Request) error {
+	all, err := a.sweeps(r.Context(), ">")
+	if err != nil {
+		return err
+	}
+	filter := r.URL.Query()
+	rule, registry := filter.Get("rule"), filter.Get("registry")
+	chosen := slices.DeleteFunc(slices.Clone(all), func(s state.Sweep) bool {
+		return rule != "" && rule != s.Rule.Name || registry != "" && registry != s.Rule.Registry
+	})
 	if after := filter.Get("cursor"); after != "" {
-		at := slices.IndexFunc(all, func(s sweepJSON) bool { return s.ID == after })
-		all = all[at+1:]
+		at := slices.IndexFunc(chosen, func(s state.Sweep) bool { return s.Key == after })
+		chosen = chosen[at+1:]
 	}
-	out := map[string]any{"sweeps": all[:min(limit, len(all))]}
-	if all == nil {
-		out["sweeps"] = []sweepJSON{}
+	out := map[string]any{}
+	if len(chosen) > defaultLimit {
+		chosen = chosen[:defaultLimit]
+		out["nextCursor"] = chosen[defaultLimit-1].Key
 	}
-	if len(all) > limit {
-		out["nextCursor"] = all[limit-1].ID
+	if out["sweeps"], err = a.showSweeps(r.Context(), chosen, all); err != nil {
+		return err
 	}
 	return write(w, http.StatusOK, out)
 }
 
 func (a *API) getSweep(w http.ResponseWriter, r *http.Request) error {
-	id := r.PathValue("id")
-	rec, err := a.State.Sweeps.Get(r.Context(), id)
-	if errors.Is(err, state.ErrNotFound) || !events.ValidTag(id) {
-		return problem.New(http.StatusNotFound, "no sweep "+id+" is known", "GET /api/v1/sweeps lists them")
-	}
+	rec, err := a.sweep(r)
 	if err != nil {
 		return err
 	}
-	return write(w, http.StatusOK, showSweep(rec.Value))
+	return a.answerSweep(w, r, http.StatusOK, rec.Value)
 }
 
-func (a *API) requestSweep(w http.ResponseWriter, r *http.Request) error {
-	var order struct {
-		Rule string `json:"rule"`
+// sweep reads the sweep that the address names.
+func (a *API) sweep(r *http.Request) (state.Record[state.Sweep], error) {
+	id := r.PathValue("id")
+	if !events.ValidTag(id) {
+		return state.Record[state.Sweep]{}, unknownSweep(id)
 	}
-	if err := read(r, &order); err != nil {
-		return err
+	rec, err := a.State.Sweeps.Get(r.Context(), id)
+	if errors.Is(err, state.ErrNotFound) || err == nil && rec.Value.Deleted {
+		return rec, unknownSweep(id)
 	}
-	if !events.ValidName(order.Rule) {
-		return problem.New(http.StatusBadRequest, "a sweep needs the name of a rule", `send {"rule": "NAME"}; GET /api/v1/rules lists them`)
+	return rec, err
+}
+
+func unknownSweep(id string) error {
+	return problem.New(http.StatusNotFound, "no sweep "+id+" is known", "GET /api/v1/sweeps lists them")
+}
+
+func (a *API) answerSweep(w http.ResponseWriter, r *http.Request, status int, s state.Sweep) error {
+	var like []state.Sweep
+	if s.Rule.Name != "" && !s.Phase.Terminal() {
+		var err error
+		if like, err = a.sweeps(r.Context(), s.Rule.Name+".>"); err != nil {
+			return err
+		}
 	}
-	rule, err := a.State.Rules.Get(r.Context(), order.Rule)
-	if errors.Is(err, state.ErrNotFound) {
-		return problem.New(http.StatusNotFound, "there is no rule "+order.Rule, "GET /api/v1/rules lists them")
-	}
+	shown, err := a.showSweeps(r.Context(), []state.Sweep{s}, like)
 	if err != nil {
 		return err
 	}
-	due := time.Now().UTC().Truncate(time.Second)
-	key := events.SweepKey(order.Rule, due)
-	e, err := events.New(events.SweepRequested{Sweep: key, Rule: order.Rule, DueAt: due},
-		events.Meta{ID: "sweep/" + key, Source: "report", Time: due})
-	if err != nil {
-		return err
-	}
-	if err := a.Bus.Publish(r.Context(), failpoint.APISweep, e); err != nil {
-		return err
-	}
-	w.Header().Set("Location", "/api/v1/sweeps/"+key)
-	return write(w, http.StatusAccepted, sweepJSON{
-		ID: key, Rule: order.Rule, Registry: rule.Value.Value.Registry, State: "requested", DueAt: due,
-	})
+	return write(w, status, shown[0])
 }

@@ -5,9 +5,17 @@ import (
 	"net/http"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/hook"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/report/internal/problem"
 )
+
+// webhookJSON is what to do at a registry so that it sends its webhooks.
+type webhookJSON struct {
+	hook.Setup
+
+	Enabled bool `json:"enabled"` // pushes start scans
+}
 
 func (a *API) getWebhook(w http.ResponseWriter, r *http.Request) error {
 	rec, err := registries(a).record(r)
@@ -25,11 +33,15 @@ func (a *API) getWebhook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unknown(err.Error())
 	}
+	setup, err := hook.NewSetup(rec.Value.Value, address)
+	if err != nil {
+		return err
+	}
 	var defaults config.Defaults
 	if d, err := a.State.Defaults.Get(r.Context(), state.DefaultsKey); err == nil {
 		defaults = d.Value
 	} else if !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
-	return write(w, http.StatusOK, map[string]any{"url": address, "enabled": defaults.PushesOf(rec.Value.Value)})
+	return write(w, http.StatusOK, webhookJSON{Setup: setup, Enabled: defaults.PushesOf(rec.Value.Value)})
 }

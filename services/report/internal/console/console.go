@@ -35,6 +35,8 @@ type Options struct {
 	Conditions *state.Table[state.Condition]
 	// Registries are those that are configured.
 	Registries *state.Table[state.Managed[config.Registry]]
+	// WebhookURL gives a registry's webhook address; nil: it is not known.
+	WebhookURL func(config.Registry) (string, error)
 	Guard      access.Guard
 	Log        *zap.Logger
 }
@@ -48,7 +50,7 @@ type Console struct {
 // New parses the pages.
 func New(o Options) (*Console, error) {
 	c := &Console{Options: o, pages: map[string]*template.Template{}}
-	for _, name := range []string{"login", "images", "image", "message"} {
+	for _, name := range []string{"login", "images", "image", "registries", "registry", "message"} {
 		t, err := template.New("layout.html").Funcs(functions()).
 			ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -72,6 +74,8 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("POST /logout", c.logout)
 	mux.Handle("GET /{$}", c.members(c.images))
 	mux.Handle("GET /images/{digest}", c.members(c.image))
+	mux.Handle("GET /registries", c.members(c.registries))
+	mux.Handle("GET /registries/{name}", c.members(c.registry))
 	mux.Handle("/", c.members(func(w http.ResponseWriter, _ *http.Request) error {
 		c.message(w, http.StatusNotFound, "There is no such page", "The list of images is a good place to begin.")
 		return nil

@@ -17,7 +17,7 @@ func functions() template.FuncMap {
 		"stamp": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"until": func(t time.Time) string { return span(time.Until(t)) },
 		"stand": stand, "standClass": standClass, "severities": severities, "advisory": advisory,
-		"bytes": size, "join": strings.Join, "plus": func(a, b int) int { return a + b },
+		"percent": percent, "bytes": size, "join": strings.Join, "plus": func(a, b int) int { return a + b },
 		"platform": func(p verdict.Platform) string {
 			if p.OS == "" {
 				return "platform not known"
@@ -93,6 +93,12 @@ func standClass(s verdict.Status) string {
 	default:
 		return "busy"
 	}
+}
+
+// percent is a part of a whole. Only all of it is 100 %.
+func percent(part float64) string {
+	const whole = 100
+	return fmt.Sprintf("%d %%", int(part*whole))
 }
 
 // count is a severity and its number of findings.

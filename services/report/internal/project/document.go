@@ -26,7 +26,7 @@ func imageDocument(d events.Digest, i *state.Image, j *state.Job, places []state
 	}
 	doc.MediaType, doc.Platform = i.MediaType, verdict.Platform(i.Platform)
 	doc.Summary, doc.Incomplete, doc.Report = i.Summary, i.Completeness, i.Report
-	doc.ScannedAt, doc.MatchedAt, doc.Database = i.ScannedAt, i.MatchedAt, i.Database
+	doc.ScannedAt, doc.MatchedAt, doc.Database, doc.DatabaseAt = i.ScannedAt, i.MatchedAt, i.Database, i.DatabaseAt
 	for _, c := range i.Children {
 		doc.Children = append(doc.Children, view.Child{Digest: c.Digest, Platform: verdict.Platform(c.Platform)})
 	}
@@ -42,7 +42,7 @@ func entry(i view.Image, p state.Place) view.Entry {
 		Digest: p.Digest, Index: p.Index || len(i.Children) > 0, Platform: i.Platform,
 		Status: i.Status, Error: i.Error, Reported: i.Known(), Incomplete: i.Incomplete, Summary: i.Summary,
 		ScannedAt: i.ScannedAt, MatchedAt: i.MatchedAt,
-		PushedAt: p.PushedAt, FirstSeen: p.FirstSeen, LastSeen: p.LastSeen,
+		PushedAt: p.PushedAt, FirstSeen: p.FirstSeen, Origin: p.Origin, LastSeen: p.LastSeen,
 		MissingSince: p.MissingSince, Missing: p.Missing, ExpiresAt: p.ExpiresAt(),
 		Rules: slices.Sorted(slices.Values(p.Rules)),
 	}

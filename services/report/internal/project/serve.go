@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/report/internal/view"
@@ -19,6 +20,7 @@ const (
 // Report is the report of an image at a place, with the state of its newest
 // scan. An image without a verdict has one that says so.
 func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) (verdict.Report, error) {
+	i = p.Current(ctx, i)
 	r := verdict.Report{}
 	raw, err := p.reportJSON(ctx, i)
 	switch {
@@ -38,6 +40,7 @@ func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) 
 		Digest: string(i.Digest), Platform: i.Platform, Rules: place.Rules,
 	}
 	r.Status, r.Error = i.Status, i.Error
+	date(&r, i)
 	if i.Status == verdict.Failed {
 		r.Completeness.Complete = false
 		r.Completeness.Notes = append(r.Completeness.Notes, verdict.Note{
@@ -46,6 +49,39 @@ func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) 
 	}
 	fillLists(&r)
 	return r, nil
+}
+
+// recordTimeout bounds the look at an image's record: the view can be served
+// without it.
+const recordTimeout = 500 * time.Millisecond
+
+// Current is the image with the database that its verdict holds for now. When
+// a new one leaves a verdict as it is, only the record says so, and the view is
+// not written again.
+func (p *Projector) Current(ctx context.Context, i view.Image) view.Image {
+	if i.Report == "" {
+		return i
+	}
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	rec, err := p.state.Images.Get(ctx, i.Digest.Token())
+	if err != nil || rec.Value.Report != i.Report {
+		return i
+	}
+	i.MatchedAt, i.Database, i.DatabaseAt = rec.Value.MatchedAt, rec.Value.Database, rec.Value.DatabaseAt
+	return i
+}
+
+// date adds what a stored report leaves out, so that the same verdict is the
+// same object: when it was made, and with what.
+func date(r *verdict.Report, i view.Image) {
+	if r.Inventory == "" {
+		return // there is none
+	}
+	r.ScannedAt, r.MatchedAt = i.ScannedAt, i.MatchedAt
+	if r.Database.Version != i.Database || !i.DatabaseAt.IsZero() {
+		r.Database = verdict.Database{Version: i.Database, UpdatedAt: i.DatabaseAt}
+	}
 }
 
 // fillLists makes absent lists empty ones, as the contract has them.

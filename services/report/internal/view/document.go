@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 )
 
@@ -20,6 +21,7 @@ type Image struct {
 	ScannedAt  time.Time       `json:"scannedAt,omitzero"`
 	MatchedAt  time.Time       `json:"matchedAt,omitzero"`
 	Database   string          `json:"database,omitempty"`
+	DatabaseAt time.Time       `json:"databaseAt,omitzero"`
 	Incomplete []string        `json:"incomplete,omitempty"` // codes of what was not seen
 	Report     events.Digest   `json:"report,omitempty"`     // empty: there is none yet
 	Places     []string        `json:"places"`               // ids, newest first
@@ -55,6 +57,7 @@ type Place struct {
 	MatchedAt    time.Time        `json:"matchedAt,omitzero"`
 	PushedAt     time.Time        `json:"pushedAt,omitzero"`
 	FirstSeen    time.Time        `json:"firstSeen"`
+	Origin       state.Origin     `json:"origin,omitempty"`
 	LastSeen     time.Time        `json:"lastSeen"`
 	MissingSince time.Time        `json:"missingSince,omitzero"`
 	Missing      string           `json:"missing,omitempty"`

@@ -41,6 +41,9 @@ const (
 	indexSeverity      = "severity"
 	indexVulnerability = "vulnerability"
 	indexPackage       = "package"
+	// Of one registry's new images, until they are not new any more.
+	indexAnnounced = "announced"
+	indexFound     = "found"
 )
 
 // indexName is where places are entered under a value, in any case of its

@@ -26,6 +26,9 @@ type members struct {
 type member struct {
 	Expires int64    `json:"expires"` // milliseconds
 	Indexes []string `json:"indexes"`
+	// News is the index of new images it is in until New; blank: none.
+	News string `json:"news,omitempty"`
+	New  int64  `json:"new,omitempty"`
 }
 
 // readMembers reads what was written before; nothing is no error.
@@ -62,10 +65,14 @@ func membersOf(p Picture, before members, now time.Time) members {
 		m.Shared = before.Shared
 	}
 	for _, e := range p.Entries {
-		m.Places[e.Place.ID] = member{
+		stand := member{
 			Expires: expiry(e, before.Places[e.Place.ID].Expires, now),
 			Indexes: placeIndexes(e.Place),
 		}
+		if until := e.Place.FirstSeen.Add(CoverageWindow); until.After(now) {
+			stand.News, stand.New = newsIndex(e.Place), until.UnixMilli()
+		}
+		m.Places[e.Place.ID] = stand
 	}
 	return m
 }
@@ -151,6 +158,9 @@ func (m members) entries() map[string]map[string]int64 {
 		}
 		for _, index := range m.Shared {
 			add(index, id, p.Expires)
+		}
+		if p.News != "" {
+			add(p.News, id, min(p.Expires, p.New))
 		}
 	}
 	return all
