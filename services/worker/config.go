@@ -32,6 +32,7 @@ type Config struct {
 	// is always kept free of sweeps.
 	Slots int
 	// Layers is how many layers are read at a time; 0: 2. Each costs memory.
+	// One more may be read for a push or a user while sweeps read.
 	Layers int
 	// OS lists the operating systems of images this worker takes; none: linux
 	// and windows.
@@ -39,16 +40,26 @@ type Config struct {
 	// Pools lists the pools this worker belongs to, beside the one for jobs
 	// that name none.
 	Pools []string
-	// Advisories says where advisories come from: a directory or URL in OSV
-	// export layout, blank for the configuration file's word, and that blank
+	// Advisories says where advisories come from: a directory, URL or OCI
+	// artifact (oci://host/repository:tag) in OSV export layout, blank for the configuration file's word, and that blank
 	// for the public export. "none" brings in nothing: another worker does.
 	Advisories string
+	// EPSS and KEV are each a file or URL, of FIRST's scores (CSV, also
+	// gzipped) and of CISA's catalogue of known exploited vulnerabilities
+	// (JSON); blank: none. One that cannot be read keeps nothing else from
+	// being brought in.
+	EPSS, KEV string
 	// AdvisoriesEvery is how often the source is looked at; 0: 6 h, since
 	// sources change several times a day.
 	AdvisoriesEvery time.Duration
 	// SampleAdvisories stands in while the public export is out of reach; nil:
 	// nothing does.
 	SampleAdvisories fs.FS
+	// Fingerprints is a file that lists known files by their hashes: see
+	// fingerprint.Parse. It is read once, at the start. Blank: none, and no
+	// file is hashed. With a list, layers read without one are read again; a
+	// changed list needs no layer, and is applied to an image at its next scan.
+	Fingerprints string
 	// Progress hears of layers as they are read, on several goroutines; nil:
 	// nobody does.
 	Progress func(Progress)
@@ -131,7 +142,10 @@ func ConfigFromEnv(env app.Env) (Config, error) {
 		OS:              v.List("LANDWAITER_OS"),
 		Pools:           v.List("LANDWAITER_POOLS"),
 		Advisories:      v.String("LANDWAITER_ADVISORIES_SOURCE", ""),
+		EPSS:            v.String("LANDWAITER_ADVISORIES_EPSS", ""),
+		KEV:             v.String("LANDWAITER_ADVISORIES_KEV", ""),
 		AdvisoriesEvery: v.Duration("LANDWAITER_ADVISORIES_EVERY", 0),
+		Fingerprints:    v.String("LANDWAITER_FINGERPRINTS", ""),
 		Lease:           v.Duration("LANDWAITER_LEASE", 0),
 		Retry:           v.Duration("LANDWAITER_RETRY", 0),
 		JobDeadline:     v.Duration("LANDWAITER_JOB_DEADLINE", 0),

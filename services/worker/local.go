@@ -31,6 +31,8 @@ type LocalOptions struct {
 	// DockerConfig is the content of a docker config.json with logins for
 	// private registries; blank: none.
 	DockerConfig string
+	// Fingerprints is a file that lists known files, as in Config; blank: none.
+	Fingerprints string
 	// Progress hears of layers as they are read, on several goroutines; nil:
 	// nobody does.
 	Progress func(Progress)
@@ -42,13 +44,13 @@ type LocalOptions struct {
 // and without records, queues or a broker. What is not known is in the
 // report's completeness, not in the error.
 func ScanLocal(ctx context.Context, o LocalOptions) (verdict.Report, error) {
-	reader, err := newReader()
+	reader, known, err := newEngine(o.Fingerprints)
 	if err != nil {
 		return verdict.Report{}, err
 	}
 	return local.Scan(ctx, local.Options{
 		Source: o.Source, Platform: o.Platform, Advisories: o.Advisories, Databases: o.Databases, Cache: o.Cache,
 		Sample: o.SampleAdvisories, Docker: o.DockerConfig, Progress: o.Progress, Notice: o.Notice,
-		Reader: reader, Now: time.Now,
+		Reader: reader, Known: known, Now: time.Now,
 	})
 }

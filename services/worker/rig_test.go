@@ -126,7 +126,7 @@ func (r *rig) until(what string, cond func(ctx context.Context) error) {
 func (r *rig) database(dir string) (version string) {
 	r.t.Helper()
 	f := feed.Feed{
-		Bus: r.bus, State: r.state, Source: dir, Dir: r.t.TempDir(), Now: time.Now, Log: zap.NewNop(),
+		State: r.state, Source: dir, Dir: r.t.TempDir(), Now: time.Now, Log: zap.NewNop(),
 	}
 	if err := f.Update(r.t.Context()); err != nil {
 		r.t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/landwaiter/landwaiter/events"
@@ -20,6 +21,7 @@ import (
 	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
 	"github.com/landwaiter/landwaiter/services/worker/internal/extract"
 	"github.com/landwaiter/landwaiter/services/worker/internal/feed"
+	"github.com/landwaiter/landwaiter/services/worker/internal/fingerprint"
 	"github.com/landwaiter/landwaiter/services/worker/internal/keeper"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layer"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layers"
@@ -87,52 +89,60 @@ type worker struct {
 	pushed     *layers.Pushed
 	matcher    *rematch.Matcher
 	keeper     *keeper.Keeper
+	trials     *registries.Trials
 	feed       *feed.Feed
+	metrics    *prometheus.Registry
+	name       string
 	ready      atomic.Bool
 }
 
 func newWorker(cfg Config, doc config.Document, b *bus.Bus, st *state.Store, log *zap.Logger) (*worker, error) {
-	reader, err := newReader()
+	reader, known, err := newEngine(cfg.Fingerprints)
 	if err != nil {
 		return nil, err
 	}
+	// An image's inventory depends on the list, those of its layers do not.
+	engine := layers.EngineKey(reader.Engine() + known.Version())
 	now := time.Now
 	name := "worker-" + uuid.NewString()
-	w := &worker{cfg: cfg, bus: b, state: st, log: log}
+	w := &worker{cfg: cfg, bus: b, state: st, metrics: app.Metrics(), log: log, name: name}
 	w.registries = registries.New(credentials(doc, cfg.Secrets), log)
 	w.databases = &assess.Databases{State: st, Dir: cfg.Dir, Log: log.Named("databases")}
+	teller := assess.Teller{Bus: b, State: st, Now: now, Log: log.Named("findings")}
 	checker := &places.Checker{
 		Announcer: places.Announcer{Bus: b, State: st}, Registries: w.registries, Now: now, Log: log.Named("places"),
 	}
 	book := ledger.Book{State: st, Log: log.Named("ledger")}
 	shelf := &layers.Shelf{
 		Ledger: book,
-		State:  st, Reader: reader, Engine: layers.EngineKey(reader.Engine()), Worker: name, Lease: cfg.Lease,
-		Flight: make(chan struct{}, cfg.Layers), Now: now, Log: log.Named("layers"),
+		State:  st, Reader: reader, Engine: layers.EngineKey(reader.Engine()), Known: known, Worker: name, Lease: cfg.Lease,
+		Flight: make(chan struct{}, cfg.Layers), Express: make(chan struct{}, 1), Now: now, Log: log.Named("layers"),
 	}
 	w.planner = &plan.Planner{
-		Bus: b, State: st, Registries: w.registries, Checker: checker, Engine: shelf.Engine, Deadline: cfg.JobDeadline, Ledger: book, Now: now, Log: log.Named("plan"),
+		Bus: b, State: st, Registries: w.registries, Checker: checker, Engine: engine, Deadline: cfg.JobDeadline, Ledger: book, Now: now, Log: log.Named("plan"),
+		Placed: placed(w.metrics),
 	}
 	w.sweeper = &sweep.Sweeper{
 		Bus: b, State: st, Registries: w.registries, Planner: w.planner, Checker: checker,
 		Worker: name, Lease: cfg.Lease, Now: now, Log: log.Named("sweep"),
 	}
 	w.scanner = &scan.Scanner{
-		Bus: b, State: st, Registries: w.registries, Shelf: shelf, Databases: w.databases, Engine: shelf.Engine,
+		Bus: b, State: st, Registries: w.registries, Shelf: shelf, Databases: w.databases, Teller: teller, Engine: engine,
 		Worker: name, Lease: cfg.Lease, Retry: cfg.Retry, Progress: cfg.Progress, Now: now, Log: log.Named("scan"),
 	}
 	w.pushed = &layers.Pushed{
 		Shelf: shelf, Registries: w.registries, Most: pushedLayerMost, Log: log.Named("layers"),
 		Wanted: w.planner.LayerWanted,
 	}
-	w.matcher = &rematch.Matcher{Bus: b, State: st, Databases: w.databases, Now: now, Log: log.Named("rematch")}
+	w.matcher = &rematch.Matcher{Bus: b, State: st, Databases: w.databases, Teller: teller, Now: now, Log: log.Named("rematch")}
 	w.keeper = &keeper.Keeper{
-		Bus: b, State: st, Checker: checker, Databases: w.databases, Announce: w.scanner.Announce, Tick: cfg.KeeperEvery, WakeAfter: 3 * cfg.Lease,
+		Bus: b, State: st, Checker: checker, Databases: w.databases, Verdicts: keeper.NewVerdicts(w.metrics), Worker: name, Announce: w.scanner.Announce, Tick: cfg.KeeperEvery, WakeAfter: 3 * cfg.Lease,
 		JobRetention: cfg.JobRetention, CheckEvery: cfg.CheckEvery, CollectEvery: cfg.CollectEvery, Now: now, Log: log.Named("keeper"),
 	}
+	w.trials = &registries.Trials{State: st, Registries: w.registries, Worker: name, Now: now, Log: log.Named("trials")}
 	w.feed = &feed.Feed{
-		Bus: b, State: st, Source: cfg.source(doc), Ecosystems: doc.Advisories.Ecosystems, Fallback: cfg.SampleAdvisories,
-		Dir: cfg.Dir, Every: cfg.AdvisoriesEvery, Now: now, Log: log.Named("feed"),
+		State: st, Source: cfg.source(doc), EPSS: cfg.EPSS, KEV: cfg.KEV, Ecosystems: doc.Advisories.Ecosystems, Fallback: cfg.SampleAdvisories,
+		Dir: cfg.Dir, Every: cfg.AdvisoriesEvery, Outcomes: feed.NewOutcomes(w.metrics), Now: now, Log: log.Named("feed"),
 	}
 	return w, nil
 }
@@ -141,17 +151,28 @@ const (
 	// pushedLayerMost is the size up to which a layer is read before any
 	// image names it.
 	pushedLayerMost = 1 << 30
+	// sweepTurns is how many sweeps have their turn at a time. They mostly wait
+	// for registries.
+	sweepTurns = 4
 	// factAge is how long a fact that cannot be handled is tried.
 	factAge = 24 * time.Hour
 )
 
-func newReader() (*layer.Reader, error) {
+// newEngine makes what reads layers. Files are hashed only with a list of known
+// ones to hold the hashes against.
+func newEngine(fingerprints string) (reader *layer.Reader, known *fingerprint.List, err error) {
 	limits := layer.DefaultLimits()
+	if fingerprints != "" {
+		if known, err = fingerprint.Load(fingerprints); err != nil {
+			return nil, nil, err
+		}
+		limits = limits.WithFingerprints()
+	}
 	set, err := extract.New(limits.Archives)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return layer.NewReader(set, limits), nil
+	return layer.NewReader(set, limits), known, nil
 }
 
 // credentials resolves the document's credentials by name. Values are read
@@ -182,7 +203,7 @@ func (w *worker) run(ctx context.Context) error {
 			return w.databases.Follow(ctx, signal, func() {})
 		}},
 		app.Part{Name: "admin", Run: func(ctx context.Context) error {
-			return app.Admin(ctx, w.cfg.Admin, w.readiness, app.Metrics())
+			return app.Admin(ctx, w.cfg.Admin, w.readiness, w.metrics)
 		}},
 		app.Part{Name: "roles", Run: func(ctx context.Context) error {
 			for range cap(known) {
@@ -214,7 +235,7 @@ func (w *worker) readiness() error {
 func (w *worker) roles() []app.Part {
 	t := w.bus.Topology()
 	planning := bus.NewPool(w.cfg.Slots).Share(w.cfg.Slots)
-	sweeps := bus.NewPool(2).Share(2)
+	sweeps := bus.NewPool(sweepTurns).Share(sweepTurns)
 	pushed := bus.NewPool(w.cfg.Layers).Share(w.cfg.Layers)
 	matching := bus.NewPool(w.cfg.Slots).Share(w.cfg.Slots)
 	parts := []app.Part{
@@ -224,6 +245,8 @@ func (w *worker) roles() []app.Part {
 		w.consume("sweeps", bus.Consumption{Durable: t.DueSweeps(), Handle: w.sweeper.Due, Slots: sweeps, Ack: failpoint.SweepsAck, MaxAge: factAge}),
 		w.consume("rematch", bus.Consumption{Durable: t.Rematches(), Handle: w.matcher.Handle, Slots: matching, Ack: failpoint.RematchAck, MaxAge: factAge}),
 		{Name: "keeper", Run: w.keeper.Run},
+		{Name: "signs of life", Run: w.sign},
+		{Name: "trials", Run: w.trials.Run},
 	}
 	if w.feed.Source != NoAdvisories {
 		parts = append(parts, app.Part{Name: "feed", Run: w.feed.Run})

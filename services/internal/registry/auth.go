@@ -10,31 +10,51 @@ import (
 )
 
 // authenticator turns a credential into what the registry's login takes.
-func authenticator(cred config.Resolved, host string) (authn.Authenticator, error) {
+// Nothing is sent yet.
+func authenticator(c *Client, cfg config.Registry, cred config.Resolved) (authn.Authenticator, error) {
 	switch cred.Type {
 	case "", config.NoCredential:
 		return authn.Anonymous, nil
 	case config.BasicCredential, config.HubCredential, config.AzureCredential:
+		// A service principal logs in with its client id and secret:
+		// https://learn.microsoft.com/azure/container-registry/container-registry-auth-service-principal
 		return &authn.Basic{Username: cred.Username, Password: cred.Password.Reveal()}, nil
 	case config.TokenCredential:
-		if cred.Username == "" {
-			return &authn.Bearer{Token: cred.Token.Reveal()}, nil
-		}
-		return &authn.Basic{Username: cred.Username, Password: cred.Token.Reveal()}, nil
+		return tokenLogin(cfg, cred), nil
+	case config.AWSCredential:
+		return newECRLogin(c, cfg, cred)
 	case config.GCPCredential:
-		return &authn.Basic{Username: "_json_key", Password: cred.Key.Reveal()}, nil
+		return newGoogleLogin(c.guard, cfg, cred)
 	case config.DockerConfigFile:
-		return fromDockerConfig(cred.Config.Reveal(), host)
+		return fromDockerConfig(cred.Config.Reveal(), cfg.Host())
 	default:
 		return nil, fmt.Errorf("%w: credential type %s", ErrUnsupported, cred.Type)
 	}
 }
 
-// fromDockerConfig finds a host's entry in a docker config.json. Helpers are
-// not run: a configuration file must not name programs to start.
+// quayTokenName is the user name under which Quay takes an OAuth token as a
+// password: https://docs.redhat.com/en/documentation/red_hat_quay/3/html/red_hat_quay_api_guide/
+const quayTokenName = "$oauthtoken"
+
+func tokenLogin(cfg config.Registry, cred config.Resolved) authn.Authenticator {
+	user := cred.Username
+	if user == "" && cfg.Kind() == config.Quay {
+		user = quayTokenName
+	}
+	if user == "" {
+		return &authn.Bearer{Token: cred.Token.Reveal()}
+	}
+	return &authn.Basic{Username: user, Password: cred.Token.Reveal()}
+}
+
+// fromDockerConfig finds a host's entry in a docker config.json, whose format
+// is that of https://github.com/docker/cli/blob/master/cli/config/configfile/file.go.
+// Helpers are not run: a configuration file must not name programs to start.
 func fromDockerConfig(file, host string) (authn.Authenticator, error) {
 	var cfg struct {
-		Auths map[string]authn.AuthConfig `json:"auths"`
+		Auths       map[string]json.RawMessage `json:"auths"`
+		CredHelpers map[string]string          `json:"credHelpers"`
+		CredsStore  string                     `json:"credsStore"`
 	}
 	if err := json.Unmarshal([]byte(file), &cfg); err != nil {
 		return nil, fmt.Errorf("%w: docker config is not JSON", ErrInvalid)
@@ -44,9 +64,30 @@ func fromDockerConfig(file, host string) (authn.Authenticator, error) {
 		keys = append(keys, authn.DefaultAuthKey, "index.docker.io", "registry-1.docker.io")
 	}
 	for _, key := range keys {
-		if auth, ok := cfg.Auths[key]; ok {
-			return authn.FromConfig(auth), nil
+		if raw, ok := cfg.Auths[key]; ok && string(raw) != "{}" {
+			return fromDockerEntry(raw, key)
 		}
 	}
-	return nil, fmt.Errorf("%w: docker config has no entry for %s", ErrInvalid, host)
+	for _, key := range keys {
+		if helper := cfg.CredHelpers[key]; helper != "" {
+			return nil, helped(host, "credHelpers", helper)
+		}
+	}
+	if cfg.CredsStore != "" {
+		return nil, helped(host, "credsStore", cfg.CredsStore)
+	}
+	return nil, fmt.Errorf("%w: docker config has no entry for %s in auths", ErrInvalid, host)
+}
+
+func fromDockerEntry(raw json.RawMessage, key string) (authn.Authenticator, error) {
+	var auth authn.AuthConfig
+	if err := json.Unmarshal(raw, &auth); err != nil { // its message could quote the secret
+		return nil, fmt.Errorf("%w: docker config: the entry %s in auths is not base64(username:password)", ErrInvalid, cut(key))
+	}
+	return authn.FromConfig(auth), nil
+}
+
+func helped(host, field, helper string) error {
+	return fmt.Errorf("%w: docker config leaves %s to the program %q (%s), and programs are not run: use a credential of type aws, gcp, azure or basic",
+		ErrUnsupported, host, cut(helper), field)
 }

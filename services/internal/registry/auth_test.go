@@ -180,3 +180,71 @@ func TestTLS(t *testing.T) {
 		t.Errorf("plain server behind https://: got %v, want ErrUnavailable", err)
 	}
 }
+
+func TestDockerConfig(t *testing.T) {
+	for name, tt := range map[string]struct {
+		file string
+		want error
+		says string
+	}{
+		"base64":     {`{"auths":{"registry.test":{"auth":"dTpw"}}}`, nil, ""},
+		"plain":      {`{"auths":{"https://registry.test":{"username":"u","password":"p"}}}`, nil, ""},
+		"identity":   {`{"auths":{"registry.test":{"identitytoken":"x"}}}`, nil, ""},
+		"helper":     {`{"auths":{"other.test":{"auth":"dTpw"}},"credHelpers":{"registry.test":"ecr-login"}}`, registry.ErrUnsupported, "ecr-login"},
+		"store":      {`{"auths":{"registry.test":{}},"credsStore":"desktop"}`, registry.ErrUnsupported, "desktop"},
+		"other host": {`{"auths":{"registry.test.evil.com":{"auth":"dTpw"}}}`, registry.ErrInvalid, "registry.test"},
+		"no base64":  {`{"auths":{"registry.test":{"auth":"hunter2!"}}}`, registry.ErrInvalid, "registry.test"},
+		"no JSON":    {`hunter2`, registry.ErrInvalid, "JSON"},
+	} {
+		cred := config.Resolved{Name: "file", Type: config.DockerConfigFile, Config: config.NewSecret(tt.file)}
+		c, err := registry.New(config.Registry{Name: "test", Address: "registry.test"}, cred, registry.Options{})
+		if err == nil {
+			c.Close()
+		}
+		if !errors.Is(err, tt.want) || err != nil && (!strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "hunter2")) {
+			t.Errorf("%s: got %v, want %v that says %q", name, err, tt.want, tt.says)
+		}
+	}
+}
+
+// TestServicePrincipal logs in at Azure's token server with a client id and
+// secret: https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
+func TestServicePrincipal(t *testing.T) {
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/oauth2/token":
+			u, p, _ := r.BasicAuth()
+			scope := r.URL.Query().Get("scope")
+			if u != "client-id" || p != "client-secret" || r.URL.Query().Get("service") != "x.azurecr.io" {
+				t.Errorf("got %q for %q", u, scope)
+			}
+			_, _ = fmt.Fprintf(w, `{"access_token":%q}`, scope)
+		case r.Header.Get("Authorization") == "Bearer repository:acme/app:metadata_read" && r.URL.Path == "/acr/v1/acme/app/_tags":
+			_, _ = w.Write([]byte(`{"tags":[{"name":"1","digest":"` + digest + `"}]}`))
+		default:
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/oauth2/token",service="x.azurecr.io"`, r.Host))
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	c := clientFor(t, config.Registry{Name: "test", Type: config.ACR, Address: s.URL},
+		config.Resolved{Type: config.AzureCredential, Username: "client-id", Password: config.NewSecret("client-secret")})
+	tags, _, err := c.Tags(t.Context(), "acme/app", "", 0)
+	if err != nil || len(tags) != 1 || tags[0].Digest != digest {
+		t.Errorf("got %v, %v", tags, err)
+	}
+}
+
+// Quay takes an OAuth token as the password of one name.
+func TestQuayToken(t *testing.T) {
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, _ := r.BasicAuth(); u != "$oauthtoken" || p != "oauth" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	c := clientFor(t, config.Registry{Name: "test", Type: config.Quay, Address: s.URL},
+		config.Resolved{Type: config.TokenCredential, Token: config.NewSecret("oauth")})
+	if err := c.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

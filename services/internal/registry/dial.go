@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
@@ -19,9 +20,11 @@ import (
 type dialer struct {
 	net.Dialer
 
-	own     string   // host:port of the registry: where it lies is its operator's choice
-	here    bool     // the registry is configured to be on this machine
-	proxies sync.Map // host:port of the configured proxies, as far as they were used
+	own     string       // host:port of the registry: where it lies is its operator's choice
+	here    bool         // the registry is configured to be on this machine
+	proxies sync.Map     // host:port of the configured proxies, as far as they were used
+	realm   atomic.Value // host:port of the token server the registry named
+	private atomic.Bool  // the registry was found in a private network
 }
 
 func newDialer(cfg config.Registry, contact string) *dialer {
@@ -42,9 +45,30 @@ func (d *dialer) DialContext(ctx context.Context, network, address string) (net.
 	_, proxy := d.proxies.Load(address)
 	here := d.here || proxy || address == d.own
 	one.ControlContext = func(_ context.Context, _, resolved string, _ syscall.RawConn) error {
-		return refuse(resolved, here)
+		if err := refuse(resolved, here); err != nil {
+			return err
+		}
+		return d.refusePrivate(address, resolved)
 	}
 	return one.DialContext(ctx, network, address)
+}
+
+// refusePrivate keeps a registry on the internet from naming a token server in
+// a private network: it would be sent the credential. What a redirect leads to
+// gets none, and may be there.
+func (d *dialer) refusePrivate(address, resolved string) error {
+	ap, err := netip.ParseAddrPort(resolved)
+	if err != nil || !ap.Addr().Unmap().IsPrivate() {
+		return nil //nolint:nilerr // not an address (a Unix socket): not a private network either
+	}
+	if address == d.own {
+		d.private.Store(true)
+		return nil
+	}
+	if d.realm.Load() == any(address) && !d.private.Load() {
+		return fmt.Errorf("%w: the token server %s is in a private network, where the registry is not", ErrInvalid, cut(address))
+	}
+	return nil
 }
 
 // proxied remembers the proxies that choose names: they may be on this machine.

@@ -6,53 +6,51 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/landwaiter/landwaiter/services/internal/agent"
 	"github.com/landwaiter/landwaiter/services/internal/config"
 )
 
-// What a registry that says nothing of limits is asked for at most.
-const (
-	defaultRate        = 20 // requests a second; Google's registries refuse more
-	defaultConcurrency = 8
-	maxRedirects       = 5
-	maxRetryAfter      = 24 * time.Hour
-)
+const maxRedirects = 5
 
 // guard is what every request passes on its way out: it decides the scheme,
-// keeps the budget, and sends credentials to the registry and its token
-// server only.
+// keeps the budget, and sends credentials to the registry, its token server
+// and its vendor's API only.
 type guard struct {
 	scheme  string
 	contact string // the registry's host as it is contacted
 	agent   string
+	dialer  *dialer
 	inner   *http.Transport
-	limiter *rate.Limiter
-	slots   chan struct{}
+	budget  Budget
+	most    int // requests in flight, where the budget does not say
+	slots   *slots
+	pulls   Rest                    // from reading manifests, as Docker Hub counts them
 	realm   atomic.Pointer[url.URL] // the token server, once it was checked
+	trusted sync.Map                // origins of the vendor's API and token service
 }
 
-func newGuard(cfg config.Registry, contact string, inner *http.Transport) *guard {
-	g := &guard{scheme: "https", contact: contact, agent: agent.UserAgent(), inner: inner}
+func newGuard(cfg config.Registry, contact string, budget Budget) (*guard, error) {
+	d := newDialer(cfg, contact)
+	inner, err := newTransport(cfg, d)
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{
+		scheme: "https", contact: contact, agent: agent.UserAgent(), dialer: d, inner: inner,
+		budget: budget, most: Limits(cfg).Concurrency, slots: newSlots(),
+	}
 	if cfg.PlainHTTP() {
 		g.scheme = "http"
 	}
-	perSecond := cfg.Limits.RequestsPerSecond
-	if perSecond <= 0 {
-		perSecond = defaultRate
+	if g.budget == nil {
+		g.budget = Alone(cfg)
 	}
-	g.limiter = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
-	slots := cfg.Limits.Concurrency
-	if slots <= 0 {
-		slots = defaultConcurrency
-	}
-	g.slots = make(chan struct{}, slots)
-	return g
+	return g, nil
 }
 
 // RoundTrip sends one request. Its errors are of this package's kinds, or the
@@ -64,20 +62,26 @@ func (g *guard) RoundTrip(in *http.Request) (*http.Response, error) {
 	if err := g.address(req); err != nil {
 		return nil, err
 	}
-	if g.isOwn(req.URL) {
-		if err := g.limiter.Wait(ctx); err != nil {
-			if ctx.Err() == nil { // the budget frees nothing before the deadline
-				err = &Unavailable{Reason: "the registry's request budget is used up"}
+	counted := g.isOwn(req.URL) || g.isTrusted(req.URL)
+	most := g.most
+	if counted {
+		if isPull(req) {
+			if err := g.pulls.Check(time.Now()); err != nil {
+				return nil, err
 			}
+		}
+		share, err := g.budget.Wait(ctx)
+		if err != nil {
 			return nil, err
 		}
+		if share > 0 {
+			most = share
+		}
 	}
-	select {
-	case g.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := g.slots.take(ctx, most); err != nil {
+		return nil, err
 	}
-	release := sync.OnceFunc(func() { <-g.slots })
+	release := sync.OnceFunc(g.slots.give)
 	resp, err := g.inner.RoundTrip(req)
 	if err != nil {
 		release()
@@ -87,15 +91,35 @@ func (g *guard) RoundTrip(in *http.Request) (*http.Response, error) {
 		return nil, &Unavailable{Reason: cut(err.Error())}
 	}
 	resp.Body = &slotBody{ReadCloser: resp.Body, release: release}
-	if after := resp.Header.Get("Retry-After"); resp.StatusCode == http.StatusTooManyRequests ||
-		resp.StatusCode == http.StatusServiceUnavailable && after != "" {
-		drain(resp)
-		return nil, &Unavailable{
-			RetryAfter: retryAfter(after, time.Now()),
-			Reason:     "status " + strconv.Itoa(resp.StatusCode),
-		}
+	return g.heed(req, resp, counted)
+}
+
+// heed does what an answer says about further requests.
+func (g *guard) heed(req *http.Request, resp *http.Response, counted bool) (*http.Response, error) {
+	now := time.Now()
+	if rest := pullRest(resp.Header); counted && rest > 0 {
+		g.pulls.Set(now.Add(rest), "no pulls are left (ratelimit-remaining: 0)")
 	}
-	return resp, nil
+	after := resp.Header.Get("Retry-After")
+	busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && after != ""
+	if !busy {
+		return resp, nil
+	}
+	drain(resp)
+	err := &Unavailable{RetryAfter: retryAfter(after, now), Reason: "status " + strconv.Itoa(resp.StatusCode)}
+	if counted { // what a redirect leads to has limits of its own
+		rest := err.RetryAfter
+		if rest == 0 {
+			rest = silentRest
+		}
+		g.budget.Rest(req.Context(), now.Add(rest), err.Reason)
+	}
+	return nil, err
+}
+
+// isPull reports whether a registry may count the request as a pull.
+func isPull(req *http.Request) bool {
+	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") && strings.Contains(req.URL.Path, "/manifests/")
 }
 
 // address decides where a request may go and what it may carry there.
@@ -104,14 +128,16 @@ func (g *guard) address(req *http.Request) error {
 	case g.isOwn(req.URL):
 		req.URL.Scheme = g.scheme
 	case realm != nil && req.URL.Host == realm.Host && req.URL.Scheme == realm.Scheme:
+	case g.isTrusted(req.URL):
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
 		return fmt.Errorf("%w: %s request sent away to %s", ErrInvalid, req.Method, cut(req.URL.Host))
 	default:
 		if err := g.checkForeign(req.URL); err != nil {
 			return err
 		}
-		req.Header.Del("Authorization")
-		req.Header.Del("Cookie")
+		for _, name := range []string{"Authorization", "Cookie", "Private-Token"} {
+			req.Header.Del(name)
+		}
 	}
 	return nil
 }
@@ -139,18 +165,16 @@ func (g *guard) isOwn(u *url.URL) bool {
 	return u.Host == g.contact || withPort(u.Host, g.scheme) == withPort(g.contact, g.scheme)
 }
 
-func (g *guard) close() { g.inner.CloseIdleConnections() }
+// trust lets credentials go to a host beside the registry's own. Which one is
+// never a registry's word: it is written in this package, or in the credential.
+func (g *guard) trust(u *url.URL) { g.trusted.Store(u.Scheme+"://"+u.Host, true) }
 
-// retryAfter reads the header: seconds, or a date. At most a day.
-func retryAfter(h string, now time.Time) time.Duration {
-	d := time.Duration(0)
-	if n, err := strconv.ParseUint(h, 10, 31); err == nil {
-		d = time.Duration(n) * time.Second
-	} else if t, err := http.ParseTime(h); err == nil {
-		d = t.Sub(now)
-	}
-	return min(max(d, 0), maxRetryAfter)
+func (g *guard) isTrusted(u *url.URL) bool {
+	_, ok := g.trusted.Load(u.Scheme + "://" + u.Host)
+	return ok
 }
+
+func (g *guard) close() { g.inner.CloseIdleConnections() }
 
 // slotBody gives the slot back when the body is closed.
 type slotBody struct {
@@ -158,6 +182,7 @@ type slotBody struct {
 	release func()
 }
 
+// Close closes the body.
 func (b *slotBody) Close() error {
 	defer b.release()
 	return b.ReadCloser.Close()

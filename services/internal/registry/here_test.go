@@ -70,10 +70,7 @@ func newAt(t *testing.T, cfg config.Registry) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	d := newDialer(cfg, cfg.Host())
-	d.Resolver = allHere(t)
-	c.guard.inner.Proxy = d.proxied(c.guard.inner.Proxy)
-	c.guard.inner.DialContext = d.DialContext
+	c.guard.dialer.Resolver = allHere(t)
 	return c
 }
 
@@ -169,6 +166,30 @@ func TestRefuse(t *testing.T) {
 	} {
 		if err := refuse(tt.address, tt.here); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.address, err, tt.want)
+		}
+	}
+}
+
+// A token server in a private network is no public registry's.
+func TestPrivateRealm(t *testing.T) {
+	d := newDialer(config.Registry{Address: "registry.example.com"}, "registry.example.com")
+	d.realm.Store("auth.example.com:443")
+	const own, realm, blobs = "registry.example.com:443", "auth.example.com:443", "blobs.example.com:443"
+	for _, tt := range []struct {
+		address, resolved string
+		want              error
+	}{
+		{own, "192.0.2.1:443", nil},
+		{realm, "192.0.2.2:443", nil},
+		{realm, "10.0.0.1:443", ErrInvalid},
+		{realm, "[::ffff:192.168.0.1]:443", ErrInvalid},
+		{realm, "[fd12::1]:443", ErrInvalid},
+		{blobs, "10.0.0.1:443", nil},
+		{own, "10.0.0.1:443", nil}, // so is the registry
+		{realm, "10.0.0.2:443", nil},
+	} {
+		if err := d.refusePrivate(tt.address, tt.resolved); !errors.Is(err, tt.want) {
+			t.Errorf("%s at %s: got %v, want %v", tt.address, tt.resolved, err, tt.want)
 		}
 	}
 }

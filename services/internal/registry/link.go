@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,9 @@ func nextCursor(headers []string, path string) (string, error) {
 				return "", fmt.Errorf("%w: Link header leads to another list", ErrInvalid)
 			}
 			if u.RawQuery == "" {
+				if !hasRel(params) { // it may be about anything
+					continue
+				}
 				return "", fmt.Errorf("%w: Link header leads nowhere", ErrInvalid)
 			}
 			return u.RawQuery, checkCursor(u.RawQuery)
@@ -53,14 +57,36 @@ func cutLink(h string) (link, params, rest string) {
 	return strings.TrimSpace(link), params, rest
 }
 
+// isNext reports whether a link is of the next page. Some registries leave rel
+// out, and mean that: taken for nothing, a first page would pass for all.
 func isNext(params string) bool {
+	rels, given := relations(params)
+	return !given || slices.ContainsFunc(rels, func(rel string) bool { return strings.EqualFold(rel, "next") })
+}
+
+func hasRel(params string) bool {
+	_, given := relations(params)
+	return given
+}
+
+func relations(params string) (rels []string, given bool) {
 	for p := range strings.SplitSeq(params, ";") {
 		key, value, _ := strings.Cut(p, "=")
 		if strings.EqualFold(strings.TrimSpace(key), "rel") {
-			for rel := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
-				if strings.EqualFold(rel, "next") {
-					return true
-				}
+			return strings.Fields(strings.Trim(strings.TrimSpace(value), `"'`)), true
+		}
+	}
+	return nil, false
+}
+
+// goesOn reports whether there is a next page, wherever it is.
+func goesOn(headers []string) bool {
+	for _, h := range headers {
+		for len(h) > 0 {
+			var params string
+			_, params, h = cutLink(h)
+			if hasRel(params) && isNext(params) {
+				return true
 			}
 		}
 	}

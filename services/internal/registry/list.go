@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 )
 
 const (
@@ -16,36 +17,54 @@ const (
 	maxCursor   = 4 << 10
 )
 
-// Catalog lists one page of the registry's repositories. after is blank for
-// the first page and what the last call returned as next for the others; a
-// blank next ends the list. n is a wish, 1 to 1000, 0 for 100. A list counts
-// as complete only when its last page came without an error.
-func (c *Client) Catalog(ctx context.Context, after string, n int) (page []string, next string, err error) {
-	t := target{op: "list repositories"}
+// plainCatalog lists one page of the registry's own catalog:
+// https://distribution.github.io/distribution/spec/api/#catalog
+func (c *Client) plainCatalog(ctx context.Context, after string, n int) ([]string, string, error) {
 	var answer struct {
 		Repositories []string `json:"repositories"`
 	}
-	next, err = c.list(ctx, t, path("_catalog"), after, n, &answer)
-	if err != nil {
-		return nil, "", err
-	}
-	return keep(answer.Repositories, IsRepository), next, nil
+	next, err := c.list(ctx, target{op: "list repositories"}, path("_catalog"), after, n, &answer)
+	return answer.Repositories, next, err
 }
 
-// Tags lists one page of a repository's tags, as Catalog does.
-func (c *Client) Tags(ctx context.Context, repo, after string, n int) (page []string, next string, err error) {
-	t := target{op: "list tags", repo: repo}
-	if !IsRepository(repo) {
-		return nil, "", c.wrap(t, fmt.Errorf("%w: not a repository", ErrInvalid))
-	}
+// plainTags lists one page of a repository's tags:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+// Google's registries add what they lead to:
+// https://cloud.google.com/artifact-registry/docs/docker/manage-images#listing_tags
+func (c *Client) plainTags(ctx context.Context, repo, after string, n int) ([]Tag, string, error) {
 	var answer struct {
-		Tags []string `json:"tags"`
+		Tags     []string `json:"tags"`
+		Manifest map[string]struct {
+			Tags     []string `json:"tag"`
+			Uploaded string   `json:"timeUploadedMs"`
+		} `json:"manifest"`
 	}
-	next, err = c.list(ctx, t, path(repo, "tags", "list"), after, n, &answer)
+	next, err := c.list(ctx, target{op: "list tags", repo: repo}, path(repo, "tags", "list"), after, n, &answer)
 	if err != nil {
 		return nil, "", err
 	}
-	return keep(answer.Tags, IsTag), next, nil
+	known := map[string]Tag{}
+	for digest, m := range answer.Manifest {
+		for _, tag := range m.Tags {
+			known[tag] = Tag{Name: tag, Digest: digest, Pushed: milliseconds(m.Uploaded)}
+		}
+	}
+	tags := make([]Tag, 0, len(answer.Tags))
+	for _, name := range answer.Tags {
+		tag := known[name]
+		tag.Name = name
+		tags = append(tags, tag)
+	}
+	return tags, next, nil
+}
+
+// milliseconds reads a time since 1970; zero for none.
+func milliseconds(s string) time.Time {
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || ms <= 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }
 
 func (c *Client) list(ctx context.Context, t target, path, after string, n int, answer any) (string, error) {
@@ -83,15 +102,4 @@ func (c *Client) list(ctx context.Context, t target, path, after string, n int, 
 		return "", c.wrap(t, fmt.Errorf("%w: the list leads to itself", ErrInvalid))
 	}
 	return next, nil
-}
-
-// keep drops names that cannot be asked for: they could only break requests.
-func keep(names []string, ok func(string) bool) []string {
-	kept := make([]string, 0, len(names))
-	for _, s := range names {
-		if ok(s) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
 }

@@ -20,6 +20,8 @@ func TestPaging(t *testing.T) {
 		`<http://internal.example:5000/v2/_catalog?last=%s&n=2>; rel="next"`,
 		`<_catalog?n=2&last=%s>;rel=next`,
 		`<?n=2&last=%s>; title="a, b"; rel="next"`,
+		`</v2/_catalog?last=%s&n=2>`,
+		`</v2/_catalog?last=%s&n=2>; rel='next'`,
 		`</v2/_catalog>; rel="first", </prefix/v2/_catalog?n=2&last=%s>; foo=bar; rel="prev next"`,
 	} {
 		c := client(t, serve(t, answer(func(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +37,7 @@ func TestPaging(t *testing.T) {
 		})), config.Resolved{})
 		var got []string
 		for after, i := "", 0; i < 10; i++ {
-			page, next, err := c.Catalog(t.Context(), after, 2)
+			page, next, err := c.Catalog(t.Context(), nil, after, 2)
 			if err != nil {
 				t.Fatalf("%s: %v", form, err)
 			}
@@ -85,7 +87,7 @@ func TestListDropsWhatCannotBeNamed(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"name":"a","tags":null}`))
 	})), config.Resolved{})
-	if page, _, err := c.Catalog(t.Context(), "", 0); err != nil || !slices.Equal(page, []string{"ok"}) {
+	if page, _, err := c.Catalog(t.Context(), nil, "", 0); err != nil || !slices.Equal(page, []string{"ok"}) {
 		t.Errorf("got %v, %v", page, err)
 	}
 	if page, next, err := c.Tags(t.Context(), "a", "", 0); err != nil || len(page) != 0 || next != "" {

@@ -21,7 +21,7 @@ func (g *guard) trustRealm(realm string) error {
 		return fmt.Errorf("%w: the token server's address is not a URL", ErrInvalid)
 	}
 	if g.isOwn(u) {
-		g.realm.Store(u)
+		g.nameRealm(u)
 		return nil
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || g.scheme != "http") {
@@ -31,8 +31,13 @@ func (g *guard) trustRealm(realm string) error {
 	if !sameOwner(own, other) {
 		return fmt.Errorf("%w: the token server %s does not belong to %s", ErrInvalid, cut(u.Host), g.contact)
 	}
-	g.realm.Store(u)
+	g.nameRealm(u)
 	return nil
+}
+
+func (g *guard) nameRealm(u *url.URL) {
+	g.dialer.realm.Store(withPort(u.Host, u.Scheme))
+	g.realm.Store(u)
 }
 
 // sameOwner reports whether two hosts may share a credential.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -21,6 +22,7 @@ import (
 // Options are what a client needs besides its configuration.
 type Options struct {
 	Logger *zap.Logger // nil: none
+	Budget Budget      // nil: what the configuration's limits say, for this client alone
 }
 
 // Client talks to one registry. It is safe for use by many goroutines. A
@@ -36,12 +38,15 @@ type Client struct {
 	auth       authn.Authenticator
 	guard      *guard
 	log        *zap.Logger
-	slowest    pace // of blobs
+	slowest    pace   // of blobs
+	vendor     vendor // how it lists what it has; nil: as every registry does
 
 	login    chan struct{} // held by whoever asks for a challenge or a token
 	mu       sync.Mutex    // guards what follows
 	answer   *transport.Challenge
 	sessions map[string]http.RoundTripper // by scope
+
+	vendorless atomic.Bool // the vendor does not take the credential
 }
 
 // New makes a client. Certificates are read here; nothing is sent yet.
@@ -58,24 +63,24 @@ func New(cfg config.Registry, cred config.Resolved, opts Options) (*Client, erro
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %w: %w", cfg.Name, ErrInvalid, err)
 	}
-	auth, err := authenticator(cred, host)
-	if err != nil {
-		return nil, fmt.Errorf("registry %s: credential %s: %w", cfg.Name, cred.Name, err)
-	}
-	inner, err := newTransport(cfg, contact)
+	g, err := newGuard(cfg, contact, opts.Budget)
 	if err != nil {
 		return nil, fmt.Errorf("registry %s: %w", cfg.Name, err)
 	}
-	g := newGuard(cfg, contact, inner)
 	log := opts.Logger
 	if log == nil {
 		log = zap.NewNop()
 	}
-	return &Client{
+	c := &Client{
 		name: cfg.Name, host: host, base: g.scheme + "://" + contact, credential: cred.Name,
-		reg: reg, auth: auth, guard: g, log: log.Named("registry").With(zap.String("registry", cfg.Name)),
+		reg: reg, guard: g, log: log.Named("registry").With(zap.String("registry", cfg.Name)),
 		slowest: slowest(), login: make(chan struct{}, 1), sessions: map[string]http.RoundTripper{},
-	}, nil
+	}
+	if c.auth, err = authenticator(c, cfg, cred); err != nil {
+		return nil, fmt.Errorf("registry %s: credential %s: %w", cfg.Name, cred.Name, err)
+	}
+	c.vendor = newVendor(c, cfg, cred)
+	return c, nil
 }
 
 // Name is the registry's configured name.

@@ -46,7 +46,7 @@ func TestReadImage(t *testing.T) {
 	if cfg, err := c.Config(ctx, "acme/app", m.Config.Digest); err != nil || string(cfg) != "{}" {
 		t.Errorf("Config: got %s, %v", cfg, err)
 	}
-	if page, next, err := c.Catalog(ctx, "", 10); err != nil || len(page) != 1 || next != "" {
+	if page, next, err := c.Catalog(ctx, nil, "", 10); err != nil || len(page) != 1 || next != "" {
 		t.Errorf("Catalog: got %v, %q, %v", page, next, err)
 	}
 	if page, next, err := c.Tags(ctx, "acme/app", "", 10); err != nil || len(page) != 1 || next != "" {
@@ -78,7 +78,7 @@ func TestInvalidRequests(t *testing.T) {
 		"path in tag":        func() error { _, err := c.Head(t.Context(), "a", "../x"); return err },
 		"tag as digest":      func() error { _, _, err := c.Manifest(t.Context(), "a", "v1"); return err },
 		"bad digest":         func() error { _, _, err := c.Blob(t.Context(), "a", "md5:00"); return err },
-		"cursor":             func() error { _, _, err := c.Catalog(t.Context(), "a b", 1); return err },
+		"cursor":             func() error { _, _, err := c.Catalog(t.Context(), nil, "a b", 1); return err },
 		"query in repo":      func() error { _, _, err := c.Tags(t.Context(), "a?x=", "", 1); return err },
 	} {
 		if err := try(); !errors.Is(err, registry.ErrInvalid) {
@@ -189,7 +189,7 @@ func TestLyingRegistry(t *testing.T) {
 	if _, err := c.Config(ctx, "a", digest); !errors.Is(err, registry.ErrTooLarge) {
 		t.Errorf("large configuration: got %v", err)
 	}
-	if _, _, err := c.Catalog(ctx, "", 0); !errors.Is(err, registry.ErrTooLarge) {
+	if _, _, err := c.Catalog(ctx, nil, "", 0); !errors.Is(err, registry.ErrTooLarge) {
 		t.Errorf("large catalog: got %v", err)
 	}
 }

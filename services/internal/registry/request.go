@@ -23,6 +23,8 @@ var errorCode = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,63}$`)
 // target is what a request is about, for its scope and for messages.
 type target struct {
 	op, repo, ref string
+
+	access string // what the token is to allow; blank: to pull
 }
 
 func (t target) String() string {
@@ -38,8 +40,11 @@ func (t target) String() string {
 }
 
 func (t target) scope() string {
-	if t.repo == "" {
+	switch {
+	case t.repo == "":
 		return "registry:catalog:*"
+	case t.access != "":
+		return "repository:" + t.repo + ":" + t.access
 	}
 	return "repository:" + t.repo + ":pull"
 }
@@ -91,8 +96,12 @@ func (c *Client) do(ctx context.Context, method string, t target, path, query st
 	}
 }
 
-// wrap says what was tried where.
+// wrap says what was tried where, once: what went wrong on the way to a request
+// says so itself.
 func (c *Client) wrap(t target, err error) error {
+	if strings.HasPrefix(err.Error(), "registry "+c.name+": ") {
+		return err
+	}
 	return fmt.Errorf("registry %s: %s: %w", c.name, t, err)
 }
 

@@ -22,7 +22,7 @@ const (
 )
 
 // newTransport makes the connection pool of one registry.
-func newTransport(cfg config.Registry, contact string) (*http.Transport, error) {
+func newTransport(cfg config.Registry, dialer *dialer) (*http.Transport, error) {
 	tlsConfig, err := newTLS(cfg.TLS)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,6 @@ func newTransport(cfg config.Registry, contact string) (*http.Transport, error) 
 		}
 		proxy = http.ProxyURL(u)
 	}
-	dialer := newDialer(cfg, contact)
 	return &http.Transport{
 		Proxy:                  dialer.proxied(proxy),
 		DialContext:            dialer.DialContext,

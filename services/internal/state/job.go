@@ -67,6 +67,8 @@ type Job struct {
 	NotBefore time.Time `json:"notBefore,omitzero"` // pause before the next attempt
 	Deadline  time.Time `json:"deadline"`           // then it fails, whatever the cause
 	Error     string    `json:"error,omitempty"`    // of the last attempt
+	// Class is what kind of failure Error tells of.
+	Class FailureClass `json:"class,omitempty"`
 	// Dead says that the job was tried too often: it becomes a dead letter.
 	Dead bool `json:"dead,omitempty"`
 	// Announced says that the terminal state was published.
@@ -83,6 +85,23 @@ const (
 	// JobDeadline is how long a job may take from its queueing, everything
 	// included.
 	JobDeadline = 24 * time.Hour
+)
+
+// FailureClass is a kind of failure, by what a person can do about it.
+type FailureClass string
+
+// The classes.
+const (
+	FailureUnavailable  FailureClass = "unavailable"  // the registry did not answer
+	FailureUnauthorized FailureClass = "unauthorized" // the registry did not let us
+	FailureUnusable     FailureClass = "unusable"     // the registry is not configured so that it can be asked
+	FailureGone         FailureClass = "gone"         // the registry has it no more
+	FailureInvalid      FailureClass = "invalid"      // a manifest or layer is not what it claims to be
+	FailureTooLarge     FailureClass = "too-large"    // it is over a limit of ours
+	FailureUnsupported  FailureClass = "unsupported"  // its form is not known here
+	FailureDeadline     FailureClass = "deadline"     // it was not done in time
+	FailureCrash        FailureClass = "crash"        // workers died of it
+	FailureOther        FailureClass = "other"
 )
 
 // mostRequesters keeps a record small. Whoever comes when the list is full is
@@ -121,7 +140,7 @@ func (j *Job) restart(r Requester, now time.Time) {
 	j.Lease = Lease{}
 	j.QueuedAt, j.StartedAt, j.EndedAt, j.NotBefore = now, time.Time{}, time.Time{}, time.Time{}
 	j.Deadline = now.Add(JobDeadline)
-	j.Error = ""
+	j.Error, j.Class = "", ""
 	j.Announced, j.Dead = false, false
 }
 
@@ -181,6 +200,9 @@ func (j *Job) End(s JobState, reason string, now time.Time) {
 	j.Lease = Lease{}
 	j.EndedAt = now
 	j.Error = reason
+	if s != JobFailed {
+		j.Class = ""
+	}
 	j.Announced = false
 }
 

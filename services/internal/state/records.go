@@ -60,11 +60,18 @@ type Image struct {
 	Engine    string        `json:"engine,omitempty"`
 	Inventory events.Digest `json:"inventory,omitempty"`
 	ScannedAt time.Time     `json:"scannedAt,omitzero"`
+	// Keys are hashes of the names its packages are looked up by: what a new
+	// database has to say about none of them leaves the verdict as it is.
+	Keys []byte `json:"keys,omitempty"`
 
-	// The last verdict.
+	// The last verdict. The report holds no time and no version, so that the
+	// same verdict is the same object; it is to be read with what stands here.
 	Report       events.Digest   `json:"report,omitempty"`
-	Database     string          `json:"database,omitempty"` // version it was made with
-	MatchedAt    time.Time       `json:"matchedAt,omitzero"`
+	Verdict      uint64          `json:"verdict,omitempty"`   // counts the image's different reports
+	Announced    events.Digest   `json:"announced,omitempty"` // the last report that was told of; another one is still to be
+	Database     string          `json:"database,omitempty"`  // version it holds for
+	DatabaseAt   time.Time       `json:"databaseAt,omitzero"` // how new that is
+	MatchedAt    time.Time       `json:"matchedAt,omitzero"`  // when it was last found to hold
 	Summary      verdict.Summary `json:"summary,omitzero"`
 	Completeness []string        `json:"completeness,omitempty"` // codes of what was not seen
 
@@ -91,7 +98,9 @@ type Place struct {
 	// PushedAt is the registry's word of when it was pushed, where it gave one.
 	PushedAt  time.Time `json:"pushedAt,omitzero"`
 	FirstSeen time.Time `json:"firstSeen"`
-	LastSeen  time.Time `json:"lastSeen"` // last sighting at the registry
+	// Origin is what it was recorded for; empty: by a version that did not say.
+	Origin   Origin    `json:"origin,omitempty"`
+	LastSeen time.Time `json:"lastSeen"` // last sighting at the registry
 
 	// MissingSince starts the retention; a sighting clears it.
 	MissingSince time.Time `json:"missingSince,omitzero"`
@@ -106,6 +115,18 @@ type Place struct {
 	Retention  config.Duration `json:"retention"`
 	CheckEvery config.Duration `json:"checkEvery"`
 }
+
+// Origin is what a place was first recorded for.
+type Origin string
+
+// The origins. Only the first two are of new images: the registry's webhooks
+// announced one, or did not and a sweep had to find it.
+const (
+	OriginPush     Origin = "push"
+	OriginSweep    Origin = "sweep"
+	OriginBaseline Origin = "baseline" // the first listing of what a rule selects: who knows how long it had been there
+	OriginRequest  Origin = "request"  // a user's
+)
 
 // Why a place is missing.
 const (
@@ -248,6 +269,13 @@ type Ledger struct {
 	ScansSaved   int64  `json:"scansSaved"` // pushes and requests of images that were known
 }
 
+// Listing is the memory of a rule that listed all it selects: what a later
+// listing finds beyond that is new.
+type Listing struct {
+	Rule config.Rule `json:"rule"` // the part of it that selects
+	At   time.Time   `json:"at"`   // when the first such listing was whole
+}
+
 // Due is cron's memory of a rule: the last due time it published.
 type Due struct {
 	Rule string    `json:"rule"`
@@ -266,7 +294,60 @@ type Database struct {
 	Announced bool `json:"announced,omitempty"`
 	// Sample marks one that stands in for the real one: most is missing.
 	Sample bool `json:"sample,omitempty"`
+	// Before is the version it replaced, and Changes the object that tells what
+	// differs; blank: not known, any verdict may be another.
+	Before  string        `json:"before,omitempty"`
+	Changes events.Digest `json:"changes,omitempty"`
 }
+
+// Refresh is what became of the last looks at the source of advisories.
+type Refresh struct {
+	Source      string    `json:"source"`
+	SucceededAt time.Time `json:"succeededAt,omitzero"` // last success; also one that found nothing new
+	Condition   Failure   `json:"condition,omitzero"`
+	AskedAt     time.Time `json:"askedAt,omitzero"` // when a user last asked for a look
+}
+
+// Failure is why the last looks failed; zero while they do not. The database
+// before stays in use.
+type Failure struct {
+	Error  string    `json:"error"`
+	Since  time.Time `json:"since"`
+	LastAt time.Time `json:"lastAt"`
+	Count  int       `json:"count"` // in a row
+}
+
+// AdvisoryRefresh is the key of the one record of such looks.
+const AdvisoryRefresh = "advisories"
+
+// Replica is a worker and the database it has in use.
+type Replica struct {
+	Worker     string    `json:"worker"`
+	Version    string    `json:"version"`            // of the program
+	Database   string    `json:"database,omitempty"` // version; blank: none yet
+	DatabaseAt time.Time `json:"databaseAt,omitzero"`
+	LastAt     time.Time `json:"lastAt"` // last sign of life
+}
+
+// ReplicaTTL is how long a worker that gives no sign of life is remembered.
+const ReplicaTTL = 5 * time.Minute
+
+// Worker is one that can be given jobs, and which.
+type Worker struct {
+	Name  string    `json:"name"`
+	OS    []string  `json:"os"`
+	Pools []string  `json:"pools"`
+	Until time.Time `json:"until"` // then it is taken for dead, unless it says more
+}
+
+// Serves reports whether the worker is alive and takes jobs of a pool and
+// operating system.
+func (w *Worker) Serves(os, pool string, now time.Time) bool {
+	return now.Before(w.Until) && slices.Contains(w.OS, os) && slices.Contains(w.Pools, pool)
+}
+
+// WorkerTTL is how long a worker that says no more is remembered.
+const WorkerTTL = 5 * time.Minute
 
 // CurrentDatabase is the key of the database in use.
 const CurrentDatabase = "current"

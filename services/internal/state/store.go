@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -35,9 +36,15 @@ type Store struct {
 	Sweeps     *Table[Sweep]                    // see events.SweepKey
 	Requests   *Table[Request]                  // by request id
 	Conditions *Table[Condition]                // by registry
+	Budgets    *Table[Budget]                   // by registry
+	Trials     *Table[Trial]                    // by id
 	Ledger     *Table[Ledger]                   // by trust group
+	Listings   *Table[Listing]                  // by rule
 	Dues       *Table[Due]                      // cron's cursors, by rule
 	Databases  *Table[Database]                 // one, under CurrentDatabase
+	Refreshes  *Table[Refresh]                  // one, under AdvisoryRefresh
+	Replicas   *Table[Replica]                  // by worker
+	Workers    *Table[Worker]                   // by worker
 
 	Inventories *Objects // layer and image inventories
 	Reports     *Objects
@@ -59,9 +66,15 @@ func Open(ctx context.Context, b *bus.Bus) (*Store, error) {
 		Sweeps:      table[Sweep](&o, "sweeps"),
 		Requests:    table[Request](&o, "requests"),
 		Conditions:  table[Condition](&o, "conditions"),
+		Budgets:     passing[Budget](&o, "budgets", BudgetTTL),
+		Trials:      passing[Trial](&o, "trials", TrialTTL),
 		Ledger:      table[Ledger](&o, "ledger"),
+		Listings:    table[Listing](&o, "listings"),
 		Dues:        table[Due](&o, "dues"),
 		Databases:   table[Database](&o, "databases"),
+		Refreshes:   table[Refresh](&o, "refreshes"),
+		Replicas:    passing[Replica](&o, "replicas", ReplicaTTL),
+		Workers:     passing[Worker](&o, "workers", WorkerTTL),
 		Inventories: o.objects("inventories"),
 		Reports:     o.objects("reports"),
 		Advisories:  o.objects("advisories"),
@@ -76,7 +89,11 @@ type opener struct {
 	err error
 }
 
-func table[T any](o *opener, name string) *Table[T] {
+func table[T any](o *opener, name string) *Table[T] { return passing[T](o, name, 0) }
+
+// passing opens a bucket whose records go when they are not written again for
+// as long as ttl; 0: they stay.
+func passing[T any](o *opener, name string, ttl time.Duration) *Table[T] {
 	if o.err != nil {
 		return nil
 	}
@@ -85,6 +102,7 @@ func table[T any](o *opener, name string) *Table[T] {
 		History:        1,
 		Storage:        jetstream.FileStorage,
 		Replicas:       o.bus.Replicas(),
+		TTL:            ttl,
 		LimitMarkerTTL: markerTTL,
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ func (k *Keeper) collect(ctx context.Context) error {
 	named := map[events.Digest]bool{}
 	layers := map[events.Digest]bool{}
 	err := k.State.Images.All(ctx, ">", func(r state.Record[state.Image]) error {
-		named[r.Value.Inventory], named[r.Value.Report] = true, true
+		named[r.Value.Inventory], named[r.Value.Report], named[r.Value.Announced] = true, true, true
 		for _, l := range r.Value.Layers {
 			layers[l.Digest] = true
 		}
@@ -41,7 +41,7 @@ func (k *Keeper) collect(ctx context.Context) error {
 		return err
 	}
 	if err := k.State.Databases.All(ctx, ">", func(r state.Record[state.Database]) error {
-		named[r.Value.Object] = true
+		named[r.Value.Object], named[r.Value.Changes] = true, true
 		return nil
 	}); err != nil {
 		return err

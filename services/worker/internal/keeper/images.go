@@ -2,39 +2,40 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
-	"github.com/landwaiter/landwaiter/services/worker/internal/rematch"
 )
 
 // imageRounds is how many rounds pass between two looks at all images, which
 // are many; a new database is a reason to look at once.
 const imageRounds = 12
 
-// found is what a look at an image's record is about.
-type found struct {
-	key   string
-	stale bool // its verdict is not of the current database
-}
+// lateRounds is how many pass while verdicts are behind.
+const lateRounds = 3
 
 // images holds the invariant that every verdict is current or asked for again,
 // and forgets images that lie nowhere any more.
 func (k *Keeper) images(ctx context.Context) error {
-	version, err := k.Databases.Current(ctx)
-	if err != nil {
+	current, err := k.State.Databases.Get(ctx, state.CurrentDatabase)
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
-	if version == k.version && k.Now().Sub(k.imagesAt) < imageRounds*k.Tick {
+	version := current.Value.Version
+	rounds := imageRounds
+	if k.late {
+		rounds = lateRounds
+	}
+	if version == k.version && k.Now().Sub(k.imagesAt) < time.Duration(rounds)*k.Tick {
 		return nil
 	}
 	k.version, k.imagesAt = version, k.Now()
-	images := map[events.Digest]found{}
+	images := map[events.Digest]*stale{}
 	err = k.State.Images.All(ctx, ">", func(r state.Record[state.Image]) error {
-		stale := version != "" && r.Value.Inventory != "" && r.Value.Database != version
-		images[r.Value.Digest] = found{key: r.Key, stale: stale}
+		images[r.Value.Digest] = behind(r.Value, version)
 		return nil
 	})
 	if err != nil {
@@ -51,50 +52,40 @@ func (k *Keeper) images(ctx context.Context) error {
 	if err := k.forgetOrphans(ctx, images, placed); err != nil {
 		return err
 	}
-	for d, f := range images {
-		if placed[d] && f.stale {
-			if err := k.ask(ctx, d, version); err != nil {
-				return err
-			}
+	var late []stale
+	for d, s := range images {
+		if placed[d] && s != nil {
+			late = append(late, *s)
 		}
 	}
-	return nil
+	k.late = len(late) > 0
+	return k.renew(ctx, current.Value, late)
 }
 
-// ask asks for a verdict to be made again, and again after a while in case the
-// wish was lost: not each round, for there may be very many.
-func (k *Keeper) ask(ctx context.Context, d events.Digest, version string) error {
-	const patience = time.Minute
-	if k.asked.version != version {
-		k.asked.version, k.asked.at = version, map[events.Digest]time.Time{}
-	}
-	if k.Now().Sub(k.asked.at[d]) < patience {
+// behind tells whether an image's verdict is of another database, or is one
+// that nobody was told of; nil: neither.
+func behind(img state.Image, version string) *stale {
+	told := img.Announced == img.Report
+	if version == "" || img.Inventory == "" || (img.Database == version && told) {
 		return nil
 	}
-	k.asked.at[d] = k.Now()
-	return rematch.Ask(ctx, k.Bus, d, version)
-}
-
-// asked remembers when which verdicts were asked for, of one database.
-type asked struct {
-	version string
-	at      map[events.Digest]time.Time
+	return &stale{digest: img.Digest, database: img.Database, told: told}
 }
 
 // forgetOrphans removes the images that have lain nowhere for a while: a sweep
 // describes images long before it decides to keep them.
-func (k *Keeper) forgetOrphans(ctx context.Context, images map[events.Digest]found, placed map[events.Digest]bool) error {
+func (k *Keeper) forgetOrphans(ctx context.Context, images map[events.Digest]*stale, placed map[events.Digest]bool) error {
 	orphans := map[string]time.Time{}
-	for d, f := range images {
+	for d := range images {
 		if placed[d] {
 			continue
 		}
-		since, known := k.orphans[f.key]
+		since, known := k.orphans[d.Token()]
 		if !known {
 			since = k.Now()
 		}
 		if k.Now().Sub(since) < k.CollectEvery {
-			orphans[f.key] = since
+			orphans[d.Token()] = since
 			continue
 		}
 		if err := settled(k.forget(ctx, d)); err != nil {

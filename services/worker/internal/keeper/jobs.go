@@ -47,7 +47,7 @@ func (k *Keeper) jobs(ctx context.Context) error {
 // expireJob ends a job that nobody has taken within its deadline: there may be
 // no worker for its pool or operating system that could end it.
 func (k *Keeper) expireJob(ctx context.Context, r state.Record[state.Job]) error {
-	r.Value.Dead = true
+	r.Value.Dead, r.Value.Class = true, state.FailureDeadline
 	r.Value.End(state.JobFailed, "no worker finished it within its deadline: "+r.Value.Error, k.Now())
 	r, err := k.State.Jobs.Put(ctx, failpoint.KeeperExpireJob, r)
 	if err != nil {

@@ -24,6 +24,9 @@ type Keeper struct {
 	State     *state.Store
 	Checker   *places.Checker
 	Databases *assess.Databases
+	Verdicts  *Verdicts
+	// Worker names this process; blank: it has no database to tell of.
+	Worker string
 	// Announce tells how a job ended, if nobody has yet.
 	Announce func(context.Context, state.Record[state.Job]) error
 	// Tick is how often records are looked at.
@@ -44,9 +47,12 @@ type Keeper struct {
 
 	orphans     map[string]time.Time // images without a place, since when
 	imagesAt    time.Time            // last look at all images
+	late        bool                 // verdicts were behind at that look
 	version     string               // database at that look
 	collectedAt time.Time
 	asked       asked
+	changed     differences
+	signed      state.Replica // last sign of life
 }
 
 // Run looks after the records until ctx ends. Places have a turn of their own:
@@ -57,6 +63,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 	turns.Go(func() {
 		k.turn(ctx, []duty{
 			{"jobs", k.jobs},
+			{"replica", k.replica},
+			{"database", k.database},
 			{"images", k.images},
 			{"sweeps", k.sweeps},
 			{"requests", k.requests},

@@ -22,7 +22,7 @@ func (k *Keeper) sweeps(ctx context.Context) error {
 		case sw.Phase.Terminal() && sw.Announced && now.Sub(sw.EndedAt) > k.JobRetention:
 			over = append(over, r)
 		case sw.Phase.Terminal() && !sw.Announced && k.still(sw.EndedAt, now),
-			!sw.Phase.Terminal() && now.After(sw.Lease.Until) && k.still(later(sw.Lease.Until, sw.StartedAt), now):
+			!sw.Phase.Terminal() && now.After(sw.Lease.Until) && k.still(later(sw.Lease.Until, later(sw.RequestedAt, sw.StartedAt)), now):
 			still = append(still, r)
 		}
 		return nil

@@ -48,6 +48,12 @@ func (c *Checker) Unreachable(ctx context.Context, p state.Place) (state.Place, 
 	return c.record(ctx, p, sight{missing: state.MissingUnreachable})
 }
 
+// Seen records that somebody else saw the place's image at the registry, and
+// which of its tags lead elsewhere.
+func (c *Checker) Seen(ctx context.Context, p state.Place, lost []string) (state.Place, error) {
+	return c.record(ctx, p, sight{lost: lost})
+}
+
 func (c *Checker) look(ctx context.Context, p state.Place) (sight, error) {
 	reg, err := c.Registries.Get(p.Registry)
 	if errors.Is(err, registries.ErrUnknown) {

@@ -49,7 +49,7 @@ func (p *Planner) pushed(ctx context.Context, d bus.Delivery, e events.RegistryE
 	}
 	out, err := p.Ensure(ctx, Target{
 		Registry: reg, Repository: e.Repository, Tag: e.Tag, Digest: e.Digest, Lane: events.LanePush,
-		Requester: "event/" + d.ID(), Rules: rules, Platforms: Platforms(rules), PushedAt: e.OccurredAt,
+		Requester: "event/" + d.ID(), Origin: state.OriginPush, Rules: rules, Platforms: Platforms(rules), PushedAt: e.OccurredAt,
 	})
 	if err == nil && out.Untagged && d.Delivered <= tagLooks {
 		return bus.Later(tagPause<<(d.Delivered-1), errTagNotSet)

@@ -35,8 +35,11 @@ type Planner struct {
 	// Deadline is how long a job may take, everything included.
 	Deadline time.Duration
 	Ledger   ledger.Book
-	Now      func() time.Time
-	Log      *zap.Logger
+	// Placed is told of each image whose place was just recorded for the first
+	// time; nil: nobody is.
+	Placed func(registry string, origin state.Origin)
+	Now    func() time.Time
+	Log    *zap.Logger
 
 	away away
 }
@@ -49,10 +52,14 @@ type Target struct {
 	Digest     events.Digest // blank: whatever the tag leads to
 	Lane       events.Lane
 	Requester  string // id of who asks
+	Origin     state.Origin
 	Rules      []registries.Rule
 	Platforms  func(events.Platform) bool
 	Force      bool      // scan again what is known
 	PushedAt   time.Time // the registry's word, where it gave one
+	// SeenAt is when the registry was seen to lead the tag to the digest, which
+	// saves asking it; zero: it is asked.
+	SeenAt time.Time
 	// Reserve is asked before each scan that is to be released and may wait;
 	// nil: any number may be. It is told of each digest again when planning is
 	// repeated.
@@ -86,7 +93,7 @@ func (p *Planner) ensure(ctx context.Context, t Target) (Outcome, error) {
 	if err != nil {
 		return Outcome{Digest: d}, err
 	}
-	if err := p.moveTag(ctx, t, tag, img); err != nil {
+	if tag, err = p.moveTag(ctx, t, tag, img); err != nil {
 		return Outcome{Digest: d}, err
 	}
 	if !img.Index() && !t.covers(img.Platform) {
@@ -107,6 +114,9 @@ func (t Target) covers(pf events.Platform) bool { return t.Platforms == nil || t
 // resolve asks the registry for the digest. A tag that has moved on since the
 // push was announced is left out: the newer push has an event of its own.
 func resolve(ctx context.Context, t Target) (events.Digest, string, error) {
+	if !t.SeenAt.IsZero() {
+		return t.Digest, t.Tag, nil
+	}
 	ref := t.Tag
 	if t.Digest != "" {
 		ref = string(t.Digest)
@@ -177,12 +187,15 @@ func (p *Planner) place(ctx context.Context, t Target, tag string, img state.Ima
 		names = append(names, r.Name)
 	}
 	key := state.PlaceKey(img.Digest, t.Registry.Name(), t.Repository)
+	var created bool
 	rec, err := p.State.Places.Change(ctx, failpoint.PlanPlace, key, func(pl *state.Place, exists bool) error {
+		created = !exists
 		changed := !exists || !pl.MissingSince.IsZero() || pl.Expired
 		if !exists {
 			*pl = state.Place{
 				Registry: t.Registry.Name(), Host: t.Registry.Host(), Repository: t.Repository,
-				Digest: img.Digest, Index: index, Platform: img.Platform, FirstSeen: now,
+				Digest: img.Digest, Index: index, Platform: img.Platform,
+				FirstSeen: now, Origin: t.Origin,
 			}
 		}
 		pl.Sighted(now)
@@ -199,6 +212,9 @@ func (p *Planner) place(ctx context.Context, t Target, tag string, img state.Ima
 	})
 	if err != nil {
 		return err
+	}
+	if created && !index && p.Placed != nil {
+		p.Placed(t.Registry.Name(), t.Origin)
 	}
 	return p.Checker.Announce(ctx, rec)
 }
@@ -234,39 +250,46 @@ func (p *Planner) setRules(pl *state.Place, names []string) bool {
 	return changed
 }
 
-// moveTag takes the tag from the images it pointed at before.
-func (p *Planner) moveTag(ctx context.Context, t Target, tag string, img state.Image) error {
+// moveTag takes the tag from the images it pointed at before. It returns the
+// tag, blank where another image got it after it was seen to lead to this one.
+func (p *Planner) moveTag(ctx context.Context, t Target, tag string, img state.Image) (string, error) {
 	if tag == "" {
-		return nil
+		return "", nil
 	}
 	var moved []string
+	overtaken := false
 	err := p.State.Places.All(ctx, state.PlacesOfRepository(t.Registry.Name(), t.Repository), func(r state.Record[state.Place]) error {
-		_, has := r.Value.Tags[tag]
+		since, has := r.Value.Tags[tag]
 		if has && r.Value.Digest != img.Digest && !isChild(img, r.Value.Digest) {
 			moved = append(moved, r.Key)
+			overtaken = overtaken || !t.SeenAt.IsZero() && since.After(t.SeenAt)
 		}
+		return nil
+	})
+	if err != nil || overtaken {
+		return "", err
+	}
+	for _, key := range moved {
+		if err := p.takeTag(ctx, key, tag); err != nil {
+			return "", err
+		}
+	}
+	return tag, nil
+}
+
+func (p *Planner) takeTag(ctx context.Context, key, tag string) error {
+	rec, err := p.State.Places.Change(ctx, failpoint.PlanPlace, key, func(pl *state.Place, exists bool) error {
+		if _, has := pl.Tags[tag]; !exists || !has || pl.Expired {
+			return state.ErrUnchanged
+		}
+		delete(pl.Tags, tag)
+		pl.Announce = events.ImageChanged
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, key := range moved {
-		rec, err := p.State.Places.Change(ctx, failpoint.PlanPlace, key, func(pl *state.Place, exists bool) error {
-			if _, has := pl.Tags[tag]; !exists || !has || pl.Expired {
-				return state.ErrUnchanged
-			}
-			delete(pl.Tags, tag)
-			pl.Announce = events.ImageChanged
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if err := p.Checker.Announce(ctx, rec); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.Checker.Announce(ctx, rec)
 }
 
 func isChild(index state.Image, d events.Digest) bool {

@@ -58,32 +58,10 @@ func (p *Planner) Request(ctx context.Context, d bus.Delivery) error {
 	if err != nil || rec.Value.State != state.RequestCancelled {
 		return err
 	}
-	return p.withdraw(ctx, "request/"+e.Request, out.Images)
+	return p.Withdraw(ctx, "request/"+e.Request, out.Images)
 }
 
 func planning(r state.Request) bool { return r.State == "" || r.State == state.RequestPlanning }
-
-// withdraw takes back what was planned for somebody who cancelled meanwhile.
-func (p *Planner) withdraw(ctx context.Context, requester string, images []events.Digest) error {
-	for _, d := range images {
-		rec, err := p.State.Jobs.Change(ctx, failpoint.PlanJob, d.Token(), func(j *state.Job, exists bool) error {
-			if !exists || j.State.Terminal() {
-				return state.ErrUnchanged
-			}
-			j.Withdraw(requester, p.Now())
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if rec.Value.State == state.JobCancelled {
-			if err := Wake(ctx, p.Bus, failpoint.PlanWake, rec.Value); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // final reports whether trying the request again would not help its user.
 func final(err error) bool {
@@ -98,15 +76,9 @@ func (p *Planner) request(ctx context.Context, e events.ImageRequested) (Outcome
 	if err != nil {
 		return Outcome{}, err
 	}
-	var covering []registries.Rule
-	for _, r := range p.Registries.Rules(e.Registry) {
-		if r.Repository(e.Repository) && (e.Tag == "" || r.Tag(e.Tag)) {
-			covering = append(covering, r)
-		}
-	}
 	return p.Ensure(ctx, Target{
 		Registry: reg, Repository: e.Repository, Tag: e.Tag, Digest: e.Digest, Lane: events.LaneDemand,
-		Requester: "request/" + e.Request, Rules: covering, Platforms: named(e.Platforms), Force: e.Force,
+		Requester: "request/" + e.Request, Origin: state.OriginRequest, Rules: p.Covering(e.Registry, e.Repository, e.Tag), Platforms: named(e.Platforms), Force: e.Force,
 	})
 }
 

@@ -5,6 +5,7 @@ package registries
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -49,8 +50,10 @@ type Rule struct {
 type Set struct {
 	credentials Credentials
 	log         *zap.Logger
+	worker      string // this one, among those who share budgets
 
 	mu         sync.Mutex
+	budgets    *state.Table[state.Budget] // nil: not shared
 	registries map[string]config.Registry
 	clients    map[string]client
 	rules      map[string]config.Rule
@@ -67,7 +70,7 @@ type client struct {
 // New returns a set that follows nothing yet: see Follow.
 func New(credentials Credentials, log *zap.Logger) *Set {
 	return &Set{
-		credentials: credentials, log: log.Named("registries"),
+		credentials: credentials, log: log.Named("registries"), worker: rand.Text(),
 		registries: map[string]config.Registry{}, clients: map[string]client{}, rules: map[string]config.Rule{},
 	}
 }
@@ -75,6 +78,9 @@ func New(credentials Credentials, log *zap.Logger) *Set {
 // Follow keeps the set current until ctx ends. ready is called once everything
 // that is configured now is known.
 func (s *Set) Follow(ctx context.Context, st *state.Store, ready func()) error {
+	s.mu.Lock()
+	s.budgets = st.Budgets
+	s.mu.Unlock()
 	var synced sync.WaitGroup
 	synced.Add(3)
 	go func() { synced.Wait(); ready() }()
@@ -147,7 +153,7 @@ func (s *Set) Get(name string) (Registry, error) {
 	if err != nil {
 		return Registry{}, fmt.Errorf("registry %s: %w: %w", name, ErrUnusable, err)
 	}
-	c, err := registry.New(cfg, cred, registry.Options{Logger: s.log})
+	c, err := s.client(cfg, cred)
 	if err != nil {
 		return Registry{}, fmt.Errorf("registry %s: %w: %w", name, ErrUnusable, err)
 	}
@@ -156,6 +162,15 @@ func (s *Set) Get(name string) (Registry, error) {
 	}
 	s.clients[name] = client{c, cred}
 	return Registry{c, cfg}, nil
+}
+
+// client makes a client that shares the registry's budget.
+func (s *Set) client(cfg config.Registry, cred config.Resolved) (*registry.Client, error) {
+	opts := registry.Options{Logger: s.log}
+	if s.budgets != nil {
+		opts.Budget = newBudget(s.budgets, cfg, s.worker, s.log)
+	}
+	return registry.New(cfg, cred, opts)
 }
 
 // Rules returns the registry's rules, in the order of their names. A rule that

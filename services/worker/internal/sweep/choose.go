@@ -20,12 +20,18 @@ type candidate struct {
 	digest     events.Digest
 	tags       []string
 	date       time.Time
+	seen       time.Time // when the tags were seen to lead to it, or a moment before
+	told       time.Time // when the registry says it was pushed; zero: it does not, or we know better
+	image      bool      // it is known to be one
+	placed     bool      // it was seen here before
 }
 
-// candidates lists the repository's tags, resolves each by HEAD, and returns
-// the newest images the rule asks for, newest first. An image whose manifest
-// cannot be used is left out, with an error beside the others.
+// candidates lists the repository's tags, resolves by HEAD those whose digest
+// the list does not tell, and returns the newest images the rule asks for,
+// newest first. An image whose manifest cannot be used is left out, with an
+// error beside the others.
 func (r *runner) candidates(ctx context.Context, reg registries.Registry, rule registries.Rule, repository string) ([]candidate, int, error) {
+	seen := r.Now()
 	tags, err := r.tags(ctx, reg, rule, repository)
 	if err != nil {
 		return nil, 0, err
@@ -37,10 +43,9 @@ func (r *runner) candidates(ctx context.Context, reg registries.Registry, rule r
 	var broken []error
 	found := make([]candidate, 0, len(byDigest))
 	for _, c := range byDigest {
-		c.date, err = r.date(ctx, reg, *c)
-		switch {
-		case errors.Is(err, plan.ErrNotImage), errors.Is(err, registry.ErrNotFound):
-			continue // a chart, or gone since the listing
+		switch err := r.date(ctx, reg, c); {
+		case unusable(err):
+			continue
 		case ctx.Err() != nil, errors.Is(err, registry.ErrUnavailable):
 			return nil, len(tags), err
 		case err != nil:
@@ -48,43 +53,60 @@ func (r *runner) candidates(ctx context.Context, reg registries.Registry, rule r
 			continue
 		}
 		slices.Sort(c.tags)
+		c.seen = seen
 		found = append(found, *c)
 	}
-	return newest(found, rule, r.Now()), len(tags), errors.Join(broken...)
+	chosen, err := r.newest(ctx, reg, slices.Clone(found), rule)
+	if err == nil {
+		err = r.passOver(ctx, reg, found, chosen)
+	}
+	return chosen, len(tags), errors.Join(append(broken, err)...)
+}
+
+// unusable is true of a chart, and of what is gone since the listing.
+func unusable(err error) bool {
+	return errors.Is(err, plan.ErrNotImage) || errors.Is(err, registry.ErrNotFound)
 }
 
 // resolve gathers the tags by the digest they lead to.
-func resolve(ctx context.Context, reg registries.Registry, repository string, tags []string) (map[events.Digest]*candidate, error) {
+func resolve(ctx context.Context, reg registries.Registry, repository string, tags []registry.Tag) (map[events.Digest]*candidate, error) {
 	byDigest := map[events.Digest]*candidate{}
 	for _, tag := range tags {
-		desc, err := reg.Head(ctx, repository, tag)
-		if errors.Is(err, registry.ErrNotFound) {
-			continue // gone since the listing
+		if tag.Digest == "" {
+			desc, err := reg.Head(ctx, repository, tag.Name)
+			if errors.Is(err, registry.ErrNotFound) {
+				continue // gone since the listing
+			}
+			if err != nil {
+				return nil, err
+			}
+			tag.Digest = desc.Digest
 		}
-		if err != nil {
-			return nil, err
-		}
-		d, err := events.ParseDigest(desc.Digest)
+		d, err := events.ParseDigest(tag.Digest)
 		if err != nil {
 			return nil, err
 		}
 		if byDigest[d] == nil {
 			byDigest[d] = &candidate{repository: repository, digest: d}
 		}
-		byDigest[d].tags = append(byDigest[d].tags, tag)
+		c := byDigest[d]
+		c.tags = append(c.tags, tag.Name)
+		if tag.Pushed.After(c.told) {
+			c.told = tag.Pushed
+		}
 	}
 	return byDigest, nil
 }
 
-func (r *runner) tags(ctx context.Context, reg registries.Registry, rule registries.Rule, repository string) ([]string, error) {
-	var wanted []string
+func (r *runner) tags(ctx context.Context, reg registries.Registry, rule registries.Rule, repository string) ([]registry.Tag, error) {
+	var wanted []registry.Tag
 	for after := ""; ; {
 		page, next, err := reg.Tags(ctx, repository, after, pageSize)
 		if err != nil {
 			return nil, err
 		}
 		for _, tag := range page {
-			if rule.Tag(tag) {
+			if rule.Tag(tag.Name) {
 				wanted = append(wanted, tag)
 			}
 		}
@@ -95,38 +117,66 @@ func (r *runner) tags(ctx context.Context, reg registries.Registry, rule registr
 	}
 }
 
-// date is when the image was pushed, as a webhook told it, else when its
-// config says it was made. An index is as old as its newest image.
-func (r *runner) date(ctx context.Context, reg registries.Registry, c candidate) (time.Time, error) {
+// date is when the image was pushed, as a webhook told it, else as the
+// registry's list does, else when its config says it was made. An index is as
+// old as its newest image.
+func (r *runner) date(ctx context.Context, reg registries.Registry, c *candidate) error {
 	place, err := r.State.Places.Get(ctx, state.PlaceKey(c.digest, reg.Name(), c.repository))
-	if err == nil && !place.Value.PushedAt.IsZero() {
-		return place.Value.PushedAt, nil
+	c.image, c.placed = err == nil, err == nil
+	switch {
+	case err == nil && !place.Value.PushedAt.IsZero():
+		c.date, c.told = place.Value.PushedAt, time.Time{}
+		return nil
+	case !c.told.IsZero():
+		c.date = c.told
+		return nil
 	}
 	img, err := r.Planner.Describe(ctx, reg, c.repository, c.digest)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
-	date := img.Created
+	c.date, c.image = img.Created, true
 	for _, child := range img.Children {
 		sub, err := r.Planner.Describe(ctx, reg, c.repository, child.Digest)
-		if err == nil && sub.Created.After(date) {
-			date = sub.Created
+		if err == nil && sub.Created.After(c.date) {
+			c.date = sub.Created
 		}
 	}
-	return date, nil
+	return nil
 }
 
-// newest keeps what the rule's cap and window allow, newest first; ties go by
-// tag. Distinct digests count.
-func newest(found []candidate, rule registries.Rule, now time.Time) []candidate {
+// newest keeps what the rule's window and cap allow, newest first; ties go by
+// tag. Distinct digests count, and only images: what is not known to be one is
+// looked at, until there are enough.
+func (r *runner) newest(ctx context.Context, reg registries.Registry, found []candidate, rule registries.Rule) ([]candidate, error) {
 	slices.SortFunc(found, func(a, b candidate) int {
 		return cmp.Or(b.date.Compare(a.date), slices.Compare(b.tags, a.tags))
 	})
+	now := r.Now()
 	if within := time.Duration(rule.PushedWithin); within > 0 {
 		found = slices.DeleteFunc(found, func(c candidate) bool { return now.Sub(c.date) > within })
 	}
-	if rule.Cap > 0 && len(found) > rule.Cap {
-		found = found[:rule.Cap]
+	if rule.Cap <= 0 || len(found) <= rule.Cap {
+		return found, nil
 	}
-	return found
+	var broken []error
+	chosen := make([]candidate, 0, rule.Cap)
+	for _, c := range found {
+		if len(chosen) == rule.Cap {
+			break
+		}
+		if !c.image {
+			switch _, err := r.Planner.Describe(ctx, reg, c.repository, c.digest); {
+			case unusable(err):
+				continue
+			case ctx.Err() != nil, errors.Is(err, registry.ErrUnavailable):
+				return nil, err
+			case err != nil:
+				broken = append(broken, err)
+				continue
+			}
+		}
+		chosen = append(chosen, c)
+	}
+	return chosen, errors.Join(broken...)
 }

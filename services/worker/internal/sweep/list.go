@@ -9,6 +9,7 @@ import (
 
 	"github.com/landwaiter/landwaiter/services/internal/registry"
 	"github.com/landwaiter/landwaiter/services/internal/state"
+	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
 	"github.com/landwaiter/landwaiter/services/worker/internal/registries"
 )
 
@@ -23,9 +24,15 @@ func (r *runner) list(ctx context.Context, reg registries.Registry, rule registr
 			if err := r.repository(ctx, reg, rule, repository); err != nil {
 				return err
 			}
+			if err := r.pace(); err != nil {
+				return err
+			}
 		}
 		sw = r.sweep()
 		if sw.Listed {
+			if err := r.listed(ctx, sw); err != nil {
+				return err
+			}
 			return r.next(ctx, state.SweepChecking)
 		}
 		page, next, err := r.page(ctx, reg, rule, sw.Next)
@@ -40,9 +47,18 @@ func (r *runner) list(ctx context.Context, reg registries.Registry, rule registr
 		case err != nil:
 			// What was listed so far stands; the rest is unknown, and unknown
 			// never means gone.
-			return r.save(ctx, func(sw *state.Sweep) { sw.Note(err.Error()); sw.Listed = true; sw.Page = nil })
+			return r.save(ctx, func(sw *state.Sweep) {
+				sw.Note(err.Error())
+				sw.Fail(plan.Class(err), 1)
+				sw.Listed, sw.Page = true, nil
+			})
 		}
-		if err := r.save(ctx, func(sw *state.Sweep) { sw.Page, sw.Next, sw.Listed = page, next, next == "" }); err != nil {
+		if err := r.save(ctx, func(sw *state.Sweep) {
+			sw.Page, sw.Next, sw.Listed, sw.Whole = page, next, next == "", next == ""
+		}); err != nil {
+			return err
+		}
+		if err := r.pace(); err != nil {
 			return err
 		}
 	}
@@ -55,7 +71,7 @@ func (r *runner) page(ctx context.Context, reg registries.Registry, rule registr
 	if named := exact(rule.Repositories); named != nil {
 		return r.wanted(named, rule), "", nil
 	}
-	page, next, err := reg.Catalog(ctx, after, pageSize)
+	page, next, err := reg.Catalog(ctx, rule.Repositories, after, pageSize)
 	return r.wanted(page, rule), next, err
 }
 
@@ -91,14 +107,14 @@ func (r *runner) unreachable(ctx context.Context, rule registries.Rule, cause er
 	if err != nil {
 		return err
 	}
-	return r.end(ctx, state.SweepFailed, cause.Error())
+	return r.end(ctx, state.SweepFailed, cause)
 }
 
 // repository sweeps one repository, or goes on where this worker's last turn
 // stopped in it. An error of the registry's leaves it out and makes the sweep
 // partial; other errors end the turn.
 func (r *runner) repository(ctx context.Context, reg registries.Registry, rule registries.Rule, repository string) error {
-	w := r.halted.take(r.key, repository)
+	w := r.halted.take(r.requester(), repository)
 	if w == nil {
 		w = &repositoryWork{repository: repository}
 		var err error
@@ -114,7 +130,7 @@ func (r *runner) repository(ctx context.Context, reg registries.Registry, rule r
 	case errors.Is(err, errLost):
 		return err
 	case err != nil:
-		r.halted.keep(r.key, w)
+		r.halted.keep(r.requester(), w)
 		return err
 	}
 	return r.save(ctx, func(sw *state.Sweep) {
@@ -125,6 +141,8 @@ func (r *runner) repository(ctx context.Context, reg registries.Registry, rule r
 		sw.Counts.Images += w.images
 		if err := errors.Join(w.errs...); err != nil && !onlyGone(err) {
 			sw.Note(fmt.Sprintf("%s: %v", repository, err))
+			sw.Fail(plan.Class(err), 1)
+			sw.Miss(repository)
 		}
 	})
 }

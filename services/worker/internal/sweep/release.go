@@ -24,14 +24,18 @@ const poll = 300 * time.Millisecond
 // window has room. It notes in the work how far it came; an error says that it
 // is not done.
 func (r *runner) release(ctx context.Context, reg registries.Registry, rule registries.Rule, w *repositoryWork) error {
-	for ; w.done < len(w.found); w.done++ {
+	for w.done < len(w.found) {
 		images, err := r.releaseOne(ctx, reg, rule, w.found[w.done])
 		if ctx.Err() != nil || errors.Is(err, errLost) || errors.Is(err, errWaiting) {
 			return err
 		}
+		w.done++
 		w.images += images
 		if err != nil {
 			w.errs = append(w.errs, err)
+		}
+		if err := r.pace(); err != nil && w.done < len(w.found) {
+			return err
 		}
 	}
 	return nil
@@ -42,11 +46,12 @@ func (r *runner) release(ctx context.Context, reg registries.Registry, rule regi
 func (r *runner) releaseOne(ctx context.Context, reg registries.Registry, rule registries.Rule, c candidate) (int, error) {
 	images := 0
 	for i, tag := range c.tags {
+		rules, platforms := r.asking(rule, c.repository, tag)
 		out, err := r.Planner.Ensure(ctx, plan.Target{
 			Registry: reg, Repository: c.repository, Tag: tag, Digest: c.digest, Lane: events.LaneSweep,
-			Requester: requester(r.sweep()), Rules: []registries.Rule{rule},
-			Platforms: plan.Platforms([]registries.Rule{rule}),
-			Force:     rule.ScanAll && i == 0,
+			Requester: r.requester(), Origin: origin(r.sweep()), Rules: rules, Platforms: platforms,
+			Force:  r.force() && i == 0,
+			SeenAt: c.seen, PushedAt: c.told,
 			Reserve: func(ctx context.Context, d events.Digest) error {
 				return r.reserve(ctx, d, limit(rule.Scanners))
 			},
@@ -59,6 +64,17 @@ func (r *runner) releaseOne(ctx context.Context, reg registries.Registry, rule r
 		}
 	}
 	return images, nil
+}
+
+func (r *runner) requester() string {
+	sw := r.sweep()
+	return sw.Requester()
+}
+
+// force reports whether also what is known is to be scanned.
+func (r *runner) force() bool {
+	sw := r.sweep()
+	return sw.Force || sw.Rule.ScanAll
 }
 
 func limit(scanners int) int {
@@ -121,14 +137,17 @@ func (r *runner) room(ctx context.Context, n int) error {
 // settle takes the ended scans out of the window.
 func (r *runner) settle(ctx context.Context) error {
 	sw := r.sweep()
-	fates, count := map[events.Digest]fate{}, map[fate]int{}
+	fates, count, classes := map[events.Digest]fate{}, map[fate]int{}, map[state.FailureClass]int{}
 	for _, d := range sw.Outstanding {
-		f, err := r.fate(ctx, sw, d)
+		f, class, err := r.fate(ctx, sw, d)
 		if err != nil {
 			return err
 		}
 		fates[d] = f
 		count[f]++
+		if f == failed {
+			classes[class]++
+		}
 	}
 	if count[pending] == len(sw.Outstanding) {
 		return nil
@@ -137,6 +156,9 @@ func (r *runner) settle(ctx context.Context) error {
 		sw.Outstanding = slices.DeleteFunc(sw.Outstanding, func(d events.Digest) bool { return fates[d] != pending })
 		sw.Counts.Finished += count[succeeded] + count[failed]
 		sw.Counts.Failed += count[failed]
+		for class, n := range classes {
+			sw.Fail(class, n)
+		}
 		sw.Counts.Released -= count[unreleased]
 	})
 }
@@ -146,7 +168,7 @@ func (r *runner) drain(ctx context.Context) error {
 	if err := r.room(ctx, 0); err != nil {
 		return err
 	}
-	return r.end(ctx, state.SweepDone, "")
+	return r.end(ctx, state.SweepDone, nil)
 }
 
 // check asks the registry for each place of the rule that this sweep has not
@@ -172,6 +194,9 @@ func (r *runner) check(ctx context.Context, rule registries.Rule) error {
 		if p.Missing == state.MissingGone {
 			gone++
 		}
+		if err := r.pace(); err != nil { // whoever goes on does not check again what was
+			return errors.Join(err, r.save(ctx, func(sw *state.Sweep) { sw.Counts.Gone += gone }))
+		}
 	}
-	return r.save(ctx, func(sw *state.Sweep) { sw.Phase, sw.Counts.Gone = state.SweepScanning, gone })
+	return r.save(ctx, func(sw *state.Sweep) { sw.Phase, sw.Counts.Gone = state.SweepScanning, sw.Counts.Gone+gone })
 }

@@ -3,16 +3,17 @@ package sweep
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/rule"
 	"github.com/landwaiter/landwaiter/services/internal/state"
+	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
 	"github.com/landwaiter/landwaiter/services/worker/internal/registries"
 )
 
@@ -22,6 +23,7 @@ type runner struct {
 
 	key    string        // of the record
 	waited time.Duration // for scans
+	ends   time.Time     // of the turn, also where there is more to do
 	mu     sync.Mutex    // renewing and stepping change the same record
 	rec    state.Record[state.Sweep]
 }
@@ -70,21 +72,37 @@ func (r *runner) renew(ctx context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
+// watch ends the turn as soon as somebody else has written the record: the
+// sweep was cancelled or taken over.
+func (r *runner) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	err := r.State.Sweeps.Watch(ctx, r.key, func(u state.Update[state.Sweep]) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if !u.Synced && u.Revision > r.rec.Revision {
+			cancel(errLost)
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		// Renewing the lease will notice the same, only later.
+		r.Log.Warn("sweep watch interrupted", zap.String("sweep", r.key), zap.Error(err))
+	}
+}
+
 // steps goes through the phases from wherever the record stands.
 func (r *runner) steps(ctx context.Context) error {
-	sw := r.sweep()
-	if untouched(sw) {
-		if err := r.announce(ctx, events.SweepStarted, sw); err != nil {
+	if r.sweep().Phase == state.SweepRequested {
+		if err := r.begin(ctx); err != nil {
 			return err
 		}
 	}
+	sw := r.sweep()
 	m, err := rule.Compile(sw.Rule)
 	if err != nil {
-		return r.end(ctx, state.SweepFailed, "rule "+sw.Rule.Name+": "+err.Error())
+		return r.end(ctx, state.SweepFailed, fmt.Errorf("rule %s: %w", sw.Rule.Name, err))
 	}
 	reg, err := r.Registries.Get(sw.Rule.Registry)
 	if err != nil {
-		return r.end(ctx, state.SweepFailed, err.Error())
+		return r.end(ctx, state.SweepFailed, err)
 	}
 	covering := registries.Rule{Rule: sw.Rule, Matcher: m}
 	for {
@@ -93,7 +111,7 @@ func (r *runner) steps(ctx context.Context) error {
 		case state.SweepListing:
 			err = r.list(ctx, reg, covering)
 		case state.SweepChecking:
-			err = r.check(ctx, covering)
+			err = r.checked(ctx, covering)
 		case state.SweepScanning:
 			err = r.drain(ctx)
 		default:
@@ -105,17 +123,21 @@ func (r *runner) steps(ctx context.Context) error {
 	}
 }
 
-// untouched reports whether no turn has done a step yet. Whoever did the first
-// has announced the sweep before it.
-func untouched(sw state.Sweep) bool {
-	return sw.Phase == state.SweepListing && !sw.Listed && sw.Next == "" && sw.Cursor == ""
+// checked does what lies between listing and waiting. A sweep that does again
+// what failed has not listed what there is, and cannot miss any of it.
+func (r *runner) checked(ctx context.Context, rule registries.Rule) error {
+	if r.sweep().FailedOnly {
+		return r.again(ctx, rule)
+	}
+	return r.check(ctx, rule)
 }
 
-func (r *runner) end(ctx context.Context, phase state.SweepPhase, why string) error {
+func (r *runner) end(ctx context.Context, phase state.SweepPhase, why error) error {
 	err := r.save(ctx, func(sw *state.Sweep) {
 		sw.Phase, sw.EndedAt, sw.Lease = phase, r.Now(), state.Lease{}
-		if why != "" {
-			sw.Note(why)
+		if why != nil {
+			sw.Note(why.Error())
+			sw.Fail(plan.Class(why), 1)
 		}
 	})
 	if err != nil {

@@ -31,11 +31,15 @@ type Sweeper struct {
 	Planner    *plan.Planner
 	Checker    *places.Checker
 	Worker     string
-	Lease      time.Duration
-	Now        func() time.Time
-	Log        *zap.Logger
+	// Lease is how long the sweep of a worker that has gone silent stays its
+	// own. A turn takes half of it, while there is work to do: then it is the
+	// turn of the next sweep that waits for a slot.
+	Lease time.Duration
+	Now   func() time.Time
+	Log   *zap.Logger
 
 	halted halts
+	lines  lines
 }
 
 // errLost ends a sweep that another worker has taken over, or somebody
@@ -54,8 +58,7 @@ func (s *Sweeper) Due(ctx context.Context, d bus.Delivery) error {
 		return err
 	}
 	if rec.Value.Phase.Terminal() {
-		r := &runner{Sweeper: s, key: rec.Key, rec: rec}
-		return lostIsFine(r.tell(ctx))
+		return s.over(ctx, rec)
 	}
 	if rec.Value.Lease.Held("", s.Now()) {
 		return bus.Later(rec.Value.Lease.Until.Sub(s.Now()), errors.New("another worker runs the sweep"))
@@ -65,9 +68,26 @@ func (s *Sweeper) Due(ctx context.Context, d bus.Delivery) error {
 		return err
 	}
 	if stuck {
-		return bus.Later(pause, errWaiting)
+		return bus.Later(pause(d.Delivered), errWaiting)
 	}
+	leave, mine := s.lines.enter(rec.Value.Rule.Registry, rec.Key, s.Now())
+	if !mine {
+		return bus.Later(lineLook, errLine)
+	}
+	defer leave()
 	return s.run(ctx, rec)
+}
+
+// over tells of the end of a sweep. What one that was cancelled still had asked
+// for is taken back once more: a turn may have asked for it at that moment.
+func (s *Sweeper) over(ctx context.Context, rec state.Record[state.Sweep]) error {
+	if sw := rec.Value; sw.Phase == state.SweepCancelled {
+		if err := s.Planner.Withdraw(ctx, sw.Requester(), sw.Outstanding); err != nil {
+			return err
+		}
+	}
+	r := &runner{Sweeper: s, key: rec.Key, rec: rec}
+	return lostIsFine(r.tell(ctx))
 }
 
 // record returns the sweep's record, made if there is none. A rule that was
@@ -78,12 +98,12 @@ func (s *Sweeper) record(ctx context.Context, e events.SweepRequested) (state.Re
 		return rec, err
 	}
 	rule, known := s.Registries.Rule(e.Rule)
-	if !known {
+	if !known { // also where a user's sweep was forgotten meanwhile
 		s.Log.Info("due rule is gone", zap.String("rule", e.Rule))
 		return state.Record[state.Sweep]{}, nil
 	}
 	rec, err = s.State.Sweeps.Create(ctx, failpoint.SweepCreate, e.Sweep, state.Sweep{
-		Key: e.Sweep, Rule: rule.Rule, DueAt: e.DueAt, Phase: state.SweepListing, StartedAt: s.Now(),
+		Key: e.Sweep, Rule: rule.Rule, DueAt: e.DueAt, Phase: state.SweepRequested, RequestedAt: s.Now(),
 	})
 	if errors.Is(err, state.ErrConflict) {
 		return s.State.Sweeps.Get(ctx, e.Sweep)
@@ -95,7 +115,7 @@ func (s *Sweeper) record(ctx context.Context, e events.SweepRequested) (state.Re
 // is nothing to do but wait, and then gives the lease back.
 func (s *Sweeper) run(ctx context.Context, rec state.Record[state.Sweep]) error {
 	holder := s.Worker + "/" + uuid.NewString()
-	r := &runner{Sweeper: s, key: rec.Key, rec: rec}
+	r := &runner{Sweeper: s, key: rec.Key, rec: rec, ends: s.Now().Add(s.Lease / 2)}
 	err := r.save(ctx, func(sw *state.Sweep) { sw.Lease = state.Lease{Holder: holder, Until: s.Now().Add(s.Lease)} })
 	if errors.Is(err, errLost) {
 		return bus.Later(time.Second, err)
@@ -105,23 +125,38 @@ func (s *Sweeper) run(ctx context.Context, rec state.Record[state.Sweep]) error 
 	}
 	work, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var renewing sync.WaitGroup
-	renewing.Go(func() { r.renew(work, cancel) })
+	var guards sync.WaitGroup
+	guards.Go(func() { r.renew(work, cancel) })
+	guards.Go(func() { r.watch(work, cancel) })
 	err = r.steps(work)
 	cause := context.Cause(work)
 	cancel(nil)
-	renewing.Wait()
+	guards.Wait()
 	switch {
 	case errors.Is(cause, errLost), errors.Is(err, errLost):
-		return bus.Later(time.Second, errLost)
-	case errors.Is(err, errWaiting) && ctx.Err() == nil:
-		// A lease that cannot be given back runs out.
-		return bus.Later(pause, errors.Join(errWaiting, r.giveBack(ctx)))
+		return bus.Later(0, errLost) // to see what became of it
+	case (errors.Is(err, errWaiting) || errors.Is(err, errTurn)) && ctx.Err() == nil:
+		return r.yield(ctx)
 	case ctx.Err() != nil:
 		return errors.Join(err, r.giveBack(context.WithoutCancel(ctx)))
 	default:
 		return err
 	}
+}
+
+// yield ends a turn: the sweep goes behind all that wait for theirs. A message
+// that is given back would come before them.
+func (r *runner) yield(ctx context.Context) error {
+	if err := lostIsFine(r.giveBack(ctx)); err != nil {
+		return err
+	}
+	sw := r.sweep()
+	e, err := events.New(events.SweepRequested{Sweep: sw.Key, Rule: sw.Rule.Name, DueAt: sw.DueAt},
+		events.Meta{ID: "turn/" + uuid.NewString(), Source: "worker", Time: r.Now()})
+	if err != nil {
+		return err
+	}
+	return r.Bus.Publish(ctx, failpoint.SweepWake, e)
 }
 
 func (r *runner) giveBack(ctx context.Context) error {
@@ -157,7 +192,7 @@ func (s *Sweeper) announce(ctx context.Context, kind events.Kind, sw state.Sweep
 		data.Error = sw.Errors[0]
 	}
 	e, err := events.New(data, events.Meta{
-		ID: "sweep/" + sw.Key + "/" + string(kind), Source: "worker/" + sw.Rule.Registry, Time: data.At,
+		ID: sw.Requester() + "/" + string(kind), Source: "worker/" + sw.Rule.Registry, Time: data.At,
 	})
 	if err != nil {
 		return err

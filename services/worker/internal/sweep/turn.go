@@ -16,14 +16,31 @@ const (
 	// has waited gives its worker's slot to another sweep: scans that nobody
 	// does must not stop the sweeps of other rules.
 	patience = 2 * time.Second
-	// pause is how long a sweep that waits for scans is left alone.
-	pause = 2 * time.Second
 	// mostHalted bounds the repositories whose rest is kept in memory.
 	mostHalted = 64
 )
 
-// errWaiting ends a turn at a sweep that can only go on when scans have ended.
-var errWaiting = errors.New("the sweep waits for its scans")
+// Why a turn ends, or cannot begin.
+var (
+	errWaiting = errors.New("the sweep waits for its scans")
+	errTurn    = errors.New("it is the turn of other sweeps")
+	errLine    = errors.New("other sweeps of the registry have their turn")
+)
+
+// pause is how long a sweep that waits for scans is left alone, longer the
+// longer nothing has ended.
+func pause(delivered uint64) time.Duration {
+	const most = 2 * time.Second
+	return min(poll<<min(delivered, 4), most)
+}
+
+// pace ends a turn that has had its share.
+func (r *runner) pace() error {
+	if r.Now().After(r.ends) {
+		return errTurn
+	}
+	return nil
+}
 
 // repositoryWork is a repository being released: its images, and how far it is.
 type repositoryWork struct {
@@ -40,7 +57,7 @@ type repositoryWork struct {
 // whoever does not have it begins the repository anew, without harm.
 type halts struct {
 	mu    sync.Mutex
-	works map[string]*repositoryWork // by the sweep's key
+	works map[string]*repositoryWork // by the sweep's name as a requester
 }
 
 func (h *halts) keep(key string, w *repositoryWork) {
@@ -75,12 +92,12 @@ func (h *halts) has(key string) bool {
 // nothing, so that a sweep whose scans nobody does costs little.
 func (s *Sweeper) stuck(ctx context.Context, sw state.Sweep) (bool, error) {
 	draining := sw.Phase == state.SweepScanning && len(sw.Outstanding) > 0
-	full := sw.Phase == state.SweepListing && s.halted.has(sw.Key) && len(sw.Outstanding) >= limit(sw.Rule.Scanners)
+	full := sw.Phase == state.SweepListing && s.halted.has(sw.Requester()) && len(sw.Outstanding) >= limit(sw.Rule.Scanners)
 	if !draining && !full {
 		return false, nil
 	}
 	for _, d := range sw.Outstanding {
-		f, err := s.fate(ctx, sw, d)
+		f, _, err := s.fate(ctx, sw, d)
 		if err != nil || f != pending {
 			return false, err
 		}
@@ -98,32 +115,29 @@ const (
 	unreleased      // a turn ended between noting it and asking for it, or its job was cleared away since
 )
 
-func (s *Sweeper) fate(ctx context.Context, sw state.Sweep, d events.Digest) (fate, error) {
+// fate tells what became of a scan and, where it failed, how.
+func (s *Sweeper) fate(ctx context.Context, sw state.Sweep, d events.Digest) (fate, state.FailureClass, error) {
 	rec, err := s.State.Jobs.Get(ctx, d.Token())
 	job := rec.Value
 	switch {
 	case errors.Is(err, state.ErrNotFound):
-		return unreleased, nil
+		return unreleased, "", nil
 	case err != nil:
-		return pending, err
+		return pending, "", err
 	case !job.State.Terminal():
-		return pending, nil
+		return pending, "", nil
 	case !asked(job, sw) && job.EndedAt.Before(sw.StartedAt):
-		return unreleased, nil // it is of a time before this sweep
+		return unreleased, "", nil // it is of a time before this sweep
 	case job.State == state.JobFailed:
-		return failed, nil
+		return failed, job.Class, nil
 	default:
-		return succeeded, nil
+		return succeeded, "", nil
 	}
 }
 
 // asked reports whether the sweep is, or was, among those who want the scan.
 func asked(job state.Job, sw state.Sweep) bool {
-	id := requester(sw)
+	id := sw.Requester()
 	return slices.Contains(job.Withdrawn, id) ||
 		slices.ContainsFunc(job.Requesters, func(r state.Requester) bool { return r.ID == id })
 }
-
-// requester is the sweep's name among those who want a scan: the same in every
-// turn, so that a scan it has asked for is not asked for again.
-func requester(sw state.Sweep) string { return "sweep/" + sw.Key }
