@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
 	"strings"
@@ -16,112 +18,179 @@ import (
 // same records.
 const format = "landwaiter advisories 1"
 
-// statement points at one encoded Affected.
-type statement struct {
-	id    string
-	bytes []byte
+// assembly puts a collection into a file: records by id, then packages by
+// name, then flaws by CVE, as each of them comes out of its sorter.
+type assembly struct {
+	*collection
+
+	ctx      context.Context //nolint:containedctx // lives for one call of write only
+	out      *writer
+	info     Info
+	version  hash.Hash
+	packages *sorter
+	flaws    *flaws
 }
 
 // write puts the collection into a file.
-func (c *collection) write(ctx context.Context, out string, f feeds) (Info, error) {
-	ids := slices.Sorted(maps.Keys(c.records))
-	info := Info{
-		Version: c.version(ids, f), Ecosystems: slices.Sorted(maps.Keys(c.covered)),
-		Skipped: c.skipped, SkippedTotal: c.skippedTotal,
-	}
-	w, err := newWriter(out)
+func (c *collection) write(ctx context.Context, dir, out string, f feeds) (Info, error) {
+	w, err := newWriter(out, newSorter(dir, c.limits.Memory))
 	if err != nil {
 		return Info{}, err
 	}
 	defer w.discard()
-	packages := map[string][]statement{}
-	flaws := newFlaws(f)
-	for _, id := range ids {
-		k := c.records[id]
-		if at := time.Unix(0, k.modified).UTC(); at.After(info.UpdatedAt) {
-			info.UpdatedAt = at
-		}
-		if k.withdrawn {
-			info.Withdrawn++
-			continue
-		}
-		info.Records++
-		info.RangesSkipped += k.ranges
-		if err := w.block(recordKey, id, k.record); err != nil {
-			return Info{}, err
-		}
-		flaws.add(k)
-		c.index(packages, id, k)
+	a := &assembly{
+		collection: c, ctx: ctx, out: w, version: sha256.New(), packages: newSorter(dir, c.limits.Memory),
+		flaws: &flaws{feeds: f, sorter: newSorter(dir, c.limits.Memory)},
+		info:  Info{Ecosystems: slices.Sorted(maps.Keys(c.covered)), Skipped: c.skipped, SkippedTotal: c.skippedTotal},
 	}
-	info.Packages = len(packages)
-	if err := writePackages(ctx, w, packages); err != nil {
+	defer func() { _ = errors.Join(a.packages.close(), a.flaws.sorter.close()) }() // closed already when all went well
+	a.header(f)
+	if err := a.writeRecords(); err != nil {
 		return Info{}, err
 	}
-	if err := flaws.write(w); err != nil {
+	if err := a.writePackages(); err != nil {
 		return Info{}, err
 	}
-	info.Size, err = w.finish(meta{
-		Version: info.Version, UpdatedAt: info.UpdatedAt, Families: info.Ecosystems, Records: info.Records,
+	if err := a.flaws.write(w); err != nil {
+		return Info{}, err
+	}
+	a.info.Version = "sha256:" + hex.EncodeToString(a.version.Sum(nil))
+	a.info.Size, err = w.finish(meta{
+		Version: a.info.Version, UpdatedAt: a.info.UpdatedAt, Families: a.info.Ecosystems, Records: a.info.Records,
 		Ecosystems: slices.Sorted(maps.Keys(c.ecosystems)), EPSSDate: f.epssDate,
 		Sample: c.sample,
 	})
-	return info, err
+	return a.info, err
+}
+
+// header begins the version, a digest over everything a lookup can see: the
+// families read, the feeds, and then records by id, time and content.
+func (a *assembly) header(f feeds) {
+	a.hash(format)
+	for _, family := range a.info.Ecosystems {
+		a.hash(family)
+	}
+	a.hash(f.digest)
+	if a.sample {
+		a.hash("sample")
+	}
+}
+
+func (a *assembly) hash(s string) {
+	_, _ = a.version.Write(binary.AppendUvarint(nil, uint64(len(s)))) // never fails
+	_, _ = a.version.Write([]byte(s))
+}
+
+// writeRecords writes the newest state of each record.
+func (a *assembly) writeRecords() error {
+	var id string
+	var newest kept
+	n := 0
+	err := a.records.each(func(key, value []byte) error {
+		if n++; n%1000 == 0 && a.ctx.Err() != nil {
+			return a.ctx.Err()
+		}
+		k, err := decodeKept(value)
+		if err != nil {
+			return err
+		}
+		switch {
+		case id != "" && string(key) == id:
+			if k.newer(newest) {
+				newest = k
+			}
+			return nil
+		case id != "":
+			if err := a.writeRecord(id, newest); err != nil {
+				return err
+			}
+		}
+		id, newest = string(key), k
+		return nil
+	})
+	if err == nil {
+		err = a.writeRecord(id, newest)
+	}
+	if err != nil {
+		return fmt.Errorf("write database: %w", err)
+	}
+	return nil
+}
+
+func (a *assembly) writeRecord(id string, k kept) error {
+	at := time.Unix(0, k.modified).UTC()
+	a.hash(id)
+	a.hash(at.Format(time.RFC3339Nano))
+	_, _ = a.version.Write(k.hash[:])
+	if at.After(a.info.UpdatedAt) {
+		a.info.UpdatedAt = at
+	}
+	if k.withdrawn {
+		a.info.Withdrawn++
+		return nil
+	}
+	a.info.Records++
+	a.info.RangesSkipped += k.ranges
+	if err := a.out.block(recordKey, id, k.record); err != nil {
+		return err
+	}
+	if err := a.flaws.add(k); err != nil {
+		return err
+	}
+	return a.index(k)
 }
 
 // index sorts a record's statements to their packages. Those about families
 // that were not read are left out: they would be a fraction that looks like
 // coverage.
-func (c *collection) index(packages map[string][]statement, id string, k kept) {
-	for i, key := range k.packages {
-		family, _, _ := strings.Cut(key, "\x00")
-		if !c.covered[family] {
+func (a *assembly) index(k kept) error {
+	for _, s := range k.affected {
+		family, _, _ := strings.Cut(s.key, "\x00")
+		if !a.covered[family] {
 			continue
 		}
-		packages[key] = append(packages[key], statement{id: id, bytes: k.affected[i]})
-		d := decoder{b: k.affected[i]}
-		_ = d.text()
-		c.ecosystems[d.text()] = true
-	}
-}
-
-func writePackages(ctx context.Context, w *writer, packages map[string][]statement) error {
-	for _, key := range slices.Sorted(maps.Keys(packages)) {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("write database: %w", err)
-		}
-		var e encoder
-		e.number(uint64(len(packages[key])))
-		for _, s := range packages[key] {
-			e.b = append(e.b, s.bytes...)
-		}
-		if err := w.block(packageKey, key, e.b); err != nil {
+		if err := a.packages.add([]byte(s.key), s.value); err != nil {
 			return err
 		}
+		d := decoder{b: s.value}
+		_ = d.text()
+		a.ecosystems[d.text()] = true
 	}
 	return nil
 }
 
-// version is a digest over everything a lookup can see: records by id, time
-// and content, the families read, the feeds.
-func (c *collection) version(ids []string, f feeds) string {
-	h := sha256.New()
-	write := func(s string) {
-		_, _ = h.Write(binary.AppendUvarint(nil, uint64(len(s)))) // never fails
-		_, _ = h.Write([]byte(s))
+// writePackages writes the statements about each package.
+func (a *assembly) writePackages() error {
+	var name string
+	var statements []byte
+	count := 0
+	flush := func() error {
+		if count == 0 {
+			return nil
+		}
+		a.info.Packages++
+		var e encoder
+		e.number(uint64(count)) //nolint:gosec // a count
+		err := a.out.block(packageKey, name, append(e.b, statements...))
+		statements, count = statements[:0], 0
+		return err
 	}
-	write(format)
-	for _, family := range slices.Sorted(maps.Keys(c.covered)) {
-		write(family)
+	err := a.packages.each(func(key, value []byte) error {
+		if count == 0 || string(key) != name {
+			if err := errors.Join(flush(), a.ctx.Err()); err != nil {
+				return err
+			}
+			name = string(key)
+		}
+		statements = append(statements, value...)
+		count++
+		return nil
+	})
+	if err == nil {
+		err = flush()
 	}
-	write(f.digest)
-	if c.sample {
-		write("sample")
+	if err != nil {
+		return fmt.Errorf("write database: %w", err)
 	}
-	for _, id := range ids {
-		k := c.records[id]
-		write(id)
-		write(time.Unix(0, k.modified).UTC().Format(time.RFC3339Nano))
-		_, _ = h.Write(k.hash[:])
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return nil
 }

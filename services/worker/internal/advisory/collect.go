@@ -14,11 +14,12 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// collection gathers records, newest state of each, in their stored form: as
-// structures the whole of OSV would take several times the memory.
+// collection gathers records in their stored form, on disk: the whole of OSV
+// would take gigabytes.
 type collection struct {
 	limits       Limits
-	records      map[string]kept
+	records      *sorter // states of records, by id
+	count        int     // of them
 	covered      map[string]bool
 	ecosystems   map[string]bool
 	entries      int
@@ -28,24 +29,40 @@ type collection struct {
 	sample       bool
 }
 
-// kept is one record. The hash tells apart what has the same id.
+// kept is one state of a record. The hash tells apart what has the same id.
 type kept struct {
 	modified  int64
 	hash      [sha256.Size]byte
 	withdrawn bool
-	record    []byte   // encoded Record
-	packages  []string // key of each statement
-	affected  [][]byte // encoded Affected
-	ranges    int      // left out
+	ranges    int        // left out
+	record    []byte     // encoded Record
+	affected  []affected // statements
 }
 
-func newCollection(limits Limits) *collection {
-	return &collection{limits: limits, records: map[string]kept{}, covered: map[string]bool{}, ecosystems: map[string]bool{}}
+// affected is an encoded statement and the package it is about.
+type affected struct {
+	key   string
+	value []byte
 }
 
-// read adds one family's zip.
+func newCollection(dir string, limits Limits) *collection {
+	return &collection{limits: limits, records: newSorter(dir, limits.Memory), covered: map[string]bool{}, ecosystems: map[string]bool{}}
+}
+
+// read adds one family's zip, and the one of records that are newer.
 func (c *collection) read(ctx context.Context, source fs.FS, family string) error {
-	name := family + "/all.zip"
+	if err := c.readZip(ctx, source, family, "all.zip"); err != nil {
+		return err
+	}
+	err := c.readZip(ctx, source, family, "newer.zip")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (c *collection) readZip(ctx context.Context, source fs.FS, family, base string) error {
+	name := family + "/" + base
 	file, err := source.Open(name)
 	if err != nil {
 		return fmt.Errorf("read advisories: %w", err)
@@ -73,7 +90,11 @@ func (c *collection) read(ctx context.Context, source fs.FS, family string) erro
 		if c.bytes += int64(len(data)); c.bytes > c.limits.TotalBytes {
 			return fmt.Errorf("read advisories %s: more than %d bytes", name, c.limits.TotalBytes)
 		}
-		if c.add(strings.TrimSuffix(f.Name, ".json"), data) {
+		usable, err := c.add(strings.TrimSuffix(f.Name, ".json"), data)
+		if err != nil {
+			return err
+		}
+		if usable {
 			c.covered[family] = true
 		}
 	}
@@ -132,25 +153,19 @@ func (c *collection) skip(id string, reason error) {
 	}
 }
 
-// add keeps a record unless a newer state of it is there already: a record is
-// in the zip of each family it affects, and those may be of different hours.
-func (c *collection) add(entry string, data []byte) (usable bool) {
-	hash := sha256.Sum256(data)
-	if old, ok := c.records[entry]; ok && old.hash == hash {
-		return true
-	}
+// add keeps a state of a record. A record is in the zip of each family it
+// affects, and those may be of different hours: which state counts is decided
+// when all of them are there.
+func (c *collection) add(entry string, data []byte) (usable bool, err error) {
 	p, err := parseSafely(data)
 	if err != nil {
 		if p.record.ID != "" && checkID(p.record.ID) == nil {
 			entry = p.record.ID
 		}
 		c.skip(entry, err)
-		return false
+		return false, nil
 	}
-	k := kept{modified: p.record.Modified.UnixNano(), hash: hash, withdrawn: p.withdrawn, ranges: p.rangesSkipped}
-	if old, ok := c.records[p.record.ID]; ok && !k.newer(old) {
-		return true
-	}
+	k := kept{modified: p.record.Modified.UnixNano(), hash: sha256.Sum256(data), withdrawn: p.withdrawn, ranges: p.rangesSkipped}
 	if !k.withdrawn {
 		var e encoder
 		e.record(p.record)
@@ -158,12 +173,11 @@ func (c *collection) add(entry string, data []byte) (usable bool) {
 		for _, a := range p.affected {
 			var e encoder
 			e.affected(a.Affected)
-			k.packages = append(k.packages, a.family+"\x00"+a.name)
-			k.affected = append(k.affected, e.b)
+			k.affected = append(k.affected, affected{a.family + "\x00" + a.name, e.b})
 		}
 	}
-	c.records[p.record.ID] = k
-	return true
+	c.count++
+	return true, c.records.add([]byte(p.record.ID), k.encode())
 }
 
 func (k kept) newer(old kept) bool {
@@ -171,6 +185,44 @@ func (k kept) newer(old kept) bool {
 		return k.modified > old.modified
 	}
 	return bytes.Compare(k.hash[:], old.hash[:]) > 0
+}
+
+func (k kept) encode() []byte {
+	e := encoder{b: make([]byte, 0, 64+len(k.record))}
+	e.number(uint64(k.modified)) //nolint:gosec // read back as it was
+	e.b = append(e.b, k.hash[:]...)
+	flags := uint64(k.ranges) << 1 //nolint:gosec // a count
+	if k.withdrawn {
+		flags |= 1
+	}
+	e.number(flags)
+	e.text(string(k.record))
+	e.number(uint64(len(k.affected)))
+	for _, a := range k.affected {
+		e.text(a.key)
+		e.text(string(a.value))
+	}
+	return e.b
+}
+
+// decodeKept reads what encode wrote; what it gives is no part of b.
+func decodeKept(b []byte) (kept, error) {
+	d := decoder{b: b}
+	k := kept{modified: int64(d.number())} //nolint:gosec // as it was written
+	if len(d.b) < len(k.hash) {
+		return kept{}, errDamaged
+	}
+	d.b = d.b[copy(k.hash[:], d.b):]
+	flags := d.number()
+	k.withdrawn, k.ranges = flags&1 != 0, int(flags>>1)
+	k.record = []byte(d.text())
+	for range d.count() {
+		k.affected = append(k.affected, affected{d.text(), []byte(d.text())})
+	}
+	if d.bad {
+		return kept{}, errDamaged
+	}
+	return k, nil
 }
 
 // parseSafely turns a panic below into a skipped record: versions in records

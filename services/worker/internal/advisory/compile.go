@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -16,6 +18,7 @@ type Limits struct {
 	ZipBytes    int64 // one zip that has to be held in memory, compressed; larger is an error (default 2 GiB)
 	Records     int   // entries of all zips together; more is an error (default 4,000,000)
 	TotalBytes  int64 // all records together, uncompressed; more is an error (default 64 GiB)
+	Memory      int   // bytes held by each of four sorters before they go to disk (default 8 MiB)
 	Skips       int   // skipped records listed in Info (default 100)
 }
 
@@ -25,6 +28,7 @@ func (l Limits) withDefaults() Limits {
 		ZipBytes:    cmp.Or(l.ZipBytes, 2<<30),
 		Records:     cmp.Or(l.Records, 4_000_000),
 		TotalBytes:  cmp.Or(l.TotalBytes, 64<<30),
+		Memory:      cmp.Or(l.Memory, 8<<20),
 		Skips:       cmp.Or(l.Skips, 100),
 	}
 }
@@ -60,9 +64,11 @@ type Info struct {
 	Size          int64 // bytes of the file
 }
 
-// Compile reads an export in OSV layout (<family>/all.zip) and atomically
+// Compile reads an export in OSV layout (<family>/all.zip, and beside it
+// newer.zip with records changed since, if there is one) and atomically
 // replaces the file out by a database made from it. The same input gives the
-// same file, byte for byte.
+// same file, byte for byte. Records are sorted on disk beside out, which takes
+// about as much room as the database, and little memory.
 //
 // A record that cannot be used is skipped and named in Info. A zip that cannot
 // be read, or a family asked for and not there, is an error: a database that
@@ -76,17 +82,23 @@ func Compile(ctx context.Context, source fs.FS, out string, opts Options) (Info,
 	if err != nil {
 		return Info{}, err
 	}
-	c := newCollection(opts.Limits.withDefaults())
+	dir, err := os.MkdirTemp(filepath.Dir(out), ".sorting-*")
+	if err != nil {
+		return Info{}, fmt.Errorf("compile advisories: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // what is left over takes only room
+	c := newCollection(dir, opts.Limits.withDefaults())
+	defer func() { _ = c.records.close() }() // closed already when all went well
 	c.sample = opts.Sample
 	for _, family := range families {
 		if err := c.read(ctx, source, family); err != nil {
 			return Info{}, err
 		}
 	}
-	if len(c.records) == 0 {
+	if c.count == 0 {
 		return Info{}, errors.New("compile advisories: no usable record")
 	}
-	return c.write(ctx, out, feeds)
+	return c.write(ctx, dir, out, feeds)
 }
 
 // familiesOf lists the folders to read, sorted.

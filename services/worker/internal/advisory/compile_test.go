@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -152,6 +153,56 @@ func TestCompileIsDeterministic(t *testing.T) {
 	third, _, _ := compile(t, fstest.MapFS{"npm/all.zip": zipped(t, entries...)}, advisory.Options{})
 	if third.Version == first.Version {
 		t.Error("same version for other content")
+	}
+}
+
+// What does not fit into memory is sorted on disk, with the same outcome.
+func TestCompileInLittleMemory(t *testing.T) {
+	var entries []string
+	for i := range 200 {
+		id := fmt.Sprintf("A-%d", i*7%200)
+		entries = append(entries, id+".json", npm(id, day, fmt.Sprintf("p%d", i%30), fmt.Sprintf(`"aliases":["CVE-2024-%04d"]`, i%50),
+			`"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]`))
+	}
+	source := fstest.MapFS{"npm/all.zip": zipped(t, entries...), "npm/newer.zip": zipped(t, "A-7.json", npm("A-7", "2024-05-01T00:00:00Z", "newer"))}
+	var files [2][]byte
+	for i, memory := range []int{0, 500} {
+		_, db, path := compile(t, source, advisory.Options{Limits: advisory.Limits{Memory: memory}})
+		if list, err := db.Affected("npm", "newer"); err != nil || len(list) != 1 {
+			t.Errorf("what is newer: %v, %v", list, err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[i] = data
+	}
+	if !bytes.Equal(files[0], files[1]) {
+		t.Error("the files differ")
+	}
+}
+
+func TestSorter(t *testing.T) {
+	var pairs, want []string
+	for i := range 1000 {
+		pairs = append(pairs, fmt.Sprintf("k%03d", i*389%100), strings.Repeat("v", i%9)+strconv.Itoa(i))
+	}
+	for k := range 100 { // in the order they were added in
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == fmt.Sprintf("k%03d", k) {
+				want = append(want, pairs[i], pairs[i+1])
+			}
+		}
+	}
+	for _, most := range []int{1, 300, 1 << 20} {
+		dir := t.TempDir()
+		got, err := advisory.Sorted(dir, most, pairs...)
+		if diff := cmp.Diff(got, want); err != nil || diff != "" {
+			t.Errorf("memory %d: %v (-got +want):\n%s", most, err, diff)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
 	}
 }
 

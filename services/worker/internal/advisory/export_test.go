@@ -76,3 +76,19 @@ func Intervals(scheme version.Scheme, events ...[2]string) ([]Interval, error) {
 	}
 	return intervals(scheme, false, list)
 }
+
+// Sorted sends pairs, given as key and value in turn, through a sorter that
+// holds few bytes.
+func Sorted(dir string, most int, pairs ...string) (sorted []string, err error) {
+	s := newSorter(dir, most)
+	for i := 0; i < len(pairs); i += 2 {
+		if err := s.add([]byte(pairs[i]), []byte(pairs[i+1])); err != nil {
+			return nil, err
+		}
+	}
+	err = s.each(func(key, value []byte) error {
+		sorted = append(sorted, string(key), string(value))
+		return nil
+	})
+	return sorted, err
+}

@@ -57,6 +57,18 @@ func readFeeds(kev, epss string) (feeds, error) {
 	return f, nil
 }
 
+// CheckEPSS tells whether a file of EPSS scores can be read.
+func CheckEPSS(path string) error {
+	_, err := readFeeds("", path)
+	return err
+}
+
+// CheckKEV tells whether a file of known exploited vulnerabilities can be read.
+func CheckKEV(path string) error {
+	_, err := readFeeds(path, "")
+	return err
+}
+
 // readFeed reads a file, unpacked where it is gzip.
 func readFeed(path string) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the operator names it

@@ -2,7 +2,6 @@ package advisory
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"hash/fnv"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 )
 
@@ -59,20 +57,16 @@ type writer struct {
 	file   *os.File
 	buf    *bufio.Writer
 	offset uint64
-	index  []entry
+	keys   uint64
+	index  *sorter // length by hash and offset
 }
 
-type entry struct {
-	hash, offset uint64
-	length       uint32
-}
-
-func newWriter(out string) (*writer, error) {
+func newWriter(out string, index *sorter) (*writer, error) {
 	file, err := os.CreateTemp(filepath.Dir(out), "."+filepath.Base(out)+".*")
 	if err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
-	w := &writer{out: out, file: file, buf: bufio.NewWriterSize(file, 1<<20)}
+	w := &writer{out: out, file: file, buf: bufio.NewWriterSize(file, 1<<20), index: index}
 	w.write([]byte(magic))
 	return w, nil
 }
@@ -92,34 +86,38 @@ func (w *writer) block(kind byte, key string, values []byte) error {
 		return fmt.Errorf("write %q: %d bytes", key, len(e.b))
 	}
 	binary.LittleEndian.PutUint32(e.b, crc32.Checksum(e.b[4:], crcTable()))
-	w.index = append(w.index, entry{
-		hash: hashKey(append([]byte{kind}, key...)), offset: w.offset, length: uint32(len(e.b)), //nolint:gosec // checked above
-	})
+	at := binary.BigEndian.AppendUint64(nil, hashKey(append([]byte{kind}, key...)))
+	at = binary.BigEndian.AppendUint64(at, w.offset)
+	w.keys++
 	w.write(e.b)
-	return nil
+	return w.index.add(at, binary.LittleEndian.AppendUint32(nil, uint32(len(e.b)))) //nolint:gosec // checked above
 }
 
-// finish writes the index and puts the file in its place.
+// finish writes the index, ordered by hash and then by offset, and puts the
+// file in its place.
 func (w *writer) finish(m meta) (size int64, err error) {
 	head, err := json.Marshal(m)
 	if err != nil {
 		return 0, fmt.Errorf("write database: %w", err)
 	}
-	slices.SortFunc(w.index, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.offset, b.offset))
-	})
-	tail := make([]byte, 0, len(head)+len(w.index)*entrySize+trailerSize)
-	tail = append(tail, head...)
-	for _, e := range w.index {
-		tail = binary.LittleEndian.AppendUint64(tail, e.hash)
-		tail = binary.LittleEndian.AppendUint64(tail, e.offset)
-		tail = binary.LittleEndian.AppendUint32(tail, e.length)
-	}
-	sum := crc32.Checksum(tail, crcTable())
 	metaAt := w.offset
-	tail = binary.LittleEndian.AppendUint64(tail, metaAt)
-	tail = binary.LittleEndian.AppendUint64(tail, metaAt+uint64(len(head)))
-	tail = binary.LittleEndian.AppendUint64(tail, uint64(len(w.index)))
+	sum := crc32.Checksum(head, crcTable())
+	w.write(head)
+	indexAt := w.offset
+	err = w.index.each(func(at, length []byte) error {
+		e := binary.LittleEndian.AppendUint64(nil, binary.BigEndian.Uint64(at))
+		e = binary.LittleEndian.AppendUint64(e, binary.BigEndian.Uint64(at[8:]))
+		e = append(e, length...)
+		sum = crc32.Update(sum, crcTable(), e)
+		w.write(e)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("write database: %w", err)
+	}
+	tail := binary.LittleEndian.AppendUint64(nil, metaAt)
+	tail = binary.LittleEndian.AppendUint64(tail, indexAt)
+	tail = binary.LittleEndian.AppendUint64(tail, w.keys)
 	tail = binary.LittleEndian.AppendUint32(tail, sum)
 	tail = append(tail, magic...)
 	w.write(tail)
@@ -159,6 +157,7 @@ func (w *writer) commit() error {
 
 // discard removes an unfinished file; after finish it does nothing.
 func (w *writer) discard() {
+	_ = w.index.close()
 	_ = w.file.Close()
 	_ = os.Remove(w.file.Name())
 }

@@ -75,3 +75,20 @@ func FuzzOpen(f *testing.F) {
 		advisory.Decode(data)
 	})
 }
+
+func FuzzDecodeChanges(f *testing.F) {
+	f.Add(advisory.EncodeChanges(advisory.NewKeys([]uint32{3, 1, 2, 3})))
+	f.Add([]byte("LWCHNG01"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, err := advisory.DecodeChanges(data)
+		if err != nil {
+			return
+		}
+		for _, k := range keys {
+			if !keys.Touches((advisory.Keys{k}).Pack()) {
+				t.Errorf("%d of %v is not found", k, keys)
+			}
+		}
+		keys.Touches(data)
+	})
+}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/state"
+	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
 )
 
@@ -50,6 +51,16 @@ func (d *Databases) Version() string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.version
+}
+
+// Used names the database in use; zero: there is none.
+func (d *Databases) Used() verdict.Database {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.db == nil {
+		return verdict.Database{}
+	}
+	return d.db.Version()
 }
 
 // Current is the version that every verdict should be made with, whether or not

@@ -66,7 +66,7 @@ func (r *rig) put(id string) state.Database {
 	if err := os.WriteFile(filepath.Join(source, "Debian", "all.zip"), archive.Bytes(), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	f := feed.Feed{Bus: r.bus, State: r.state, Source: source, Dir: r.t.TempDir(), Now: time.Now, Log: zap.NewNop()}
+	f := feed.Feed{State: r.state, Source: source, Dir: r.t.TempDir(), Now: time.Now, Log: zap.NewNop()}
 	if err := f.Update(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}

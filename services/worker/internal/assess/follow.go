@@ -14,6 +14,7 @@ import (
 const (
 	retryFirst = time.Second // before a database that failed is tried again
 	retryMost  = 5 * time.Minute
+	watchPause = time.Second // after a watch that ended
 )
 
 // Follow opens the current database and each one that replaces it, until ctx
@@ -26,8 +27,10 @@ func (d *Databases) Follow(ctx context.Context, ready, changed func()) error {
 	retrying.Go(func() { d.retry(ctx, failed, changed) })
 	defer retrying.Wait()
 	var once sync.Once
+	told := false // once for each time the broker is away
 	for ctx.Err() == nil {
 		err := d.State.Databases.Watch(ctx, state.CurrentDatabase, func(u state.Update[state.Database]) {
+			told = false
 			if u.Synced {
 				once.Do(ready)
 				return
@@ -42,8 +45,13 @@ func (d *Databases) Follow(ctx context.Context, ready, changed func()) error {
 				}
 			}
 		})
-		if err != nil {
-			d.Log.Warn("database watch interrupted", zap.Error(err))
+		if err != nil && !told {
+			d.Log.Warn("database watch interrupted, beginning again until it works", zap.Error(err))
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(watchPause):
 		}
 	}
 	return nil

@@ -1,13 +1,10 @@
 package assess
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
-	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
@@ -18,7 +15,6 @@ import (
 type Subject struct {
 	Digest    events.Digest
 	Platform  events.Platform
-	ScannedAt time.Time
 	Inventory events.Digest
 }
 
@@ -31,14 +27,17 @@ const MaxReport = 256 << 20
 
 // Report compares the inventory with the database. Without a database it says
 // that nothing is known and has the status scanned, not completed.
-func Report(db *advisory.DB, s Subject, img inventory.Image, now time.Time) verdict.Report {
+//
+// It depends on nothing but its arguments: no time and no database's version
+// is in it, so that the same verdict is the same bytes. See [Dated].
+func Report(db *advisory.DB, s Subject, img inventory.Image) verdict.Report {
 	findings, notes := match.Match(db, img)
 	notes = slices.Concat(sampled(db), img.Notes, notes)
 	r := verdict.Report{
 		Image: verdict.Image{
 			Tags: []string{}, Digest: string(s.Digest), Platform: verdict.Platform(s.Platform),
 		},
-		OS: img.OS, Status: verdict.Scanned, ScannedAt: s.ScannedAt.UTC(), Inventory: string(s.Inventory),
+		OS: img.OS, Status: verdict.Scanned, Inventory: string(s.Inventory),
 		Completeness: verdict.Completeness{Complete: len(notes) == 0, Notes: orEmpty(notes)},
 		Summary:      match.Summarise(findings),
 		Layers:       orEmpty(img.Layers),
@@ -46,7 +45,17 @@ func Report(db *advisory.DB, s Subject, img inventory.Image, now time.Time) verd
 		Findings:     orEmpty(findings),
 	}
 	if db != nil {
-		r.Status, r.MatchedAt, r.Database = verdict.Completed, now.UTC(), db.Version()
+		r.Status = verdict.Completed
+	}
+	return r
+}
+
+// Dated adds what a report leaves out: when the inventory was made, and when
+// and with which database it was compared.
+func Dated(r verdict.Report, db *advisory.DB, scannedAt, matchedAt time.Time) verdict.Report {
+	r.ScannedAt = scannedAt.UTC()
+	if db != nil {
+		r.MatchedAt, r.Database = matchedAt.UTC(), db.Version()
 	}
 	return r
 }
@@ -89,15 +98,6 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// Encode writes a report as JSON: the same report gives the same bytes.
-func Encode(r verdict.Report) ([]byte, error) {
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode report of %s: %w", r.Image.Digest, err)
-	}
-	return raw, nil
-}
-
 // Codes lists the codes of what was not seen, each once.
 func Codes(c verdict.Completeness) []string {
 	codes := make([]string, 0, len(c.Notes))
@@ -106,11 +106,4 @@ func Codes(c verdict.Completeness) []string {
 	}
 	slices.Sort(codes)
 	return slices.Compact(codes)
-}
-
-// Commit makes the report the image's verdict.
-func Commit(img *state.Image, r verdict.Report, object events.Digest) {
-	img.Report, img.Database, img.MatchedAt = object, r.Database.Version, r.MatchedAt
-	img.Summary, img.Completeness = r.Summary, Codes(r.Completeness)
-	img.Status = r.Status
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/google/osv-scalibr/extractor"
+	"github.com/google/osv-scalibr/extractor/filesystem/language/dotnet/depsjson"
 	apkmeta "github.com/google/osv-scalibr/extractor/filesystem/os/apk/metadata"
 	dpkgmeta "github.com/google/osv-scalibr/extractor/filesystem/os/dpkg/metadata"
 
@@ -20,26 +21,7 @@ func convert(kind Kind, location string, from *extractor.Package, found *Found) 
 			p.Licenses = append(p.Licenses, license)
 		}
 	}
-	switch kind {
-	case Dpkg:
-		p.Type = "deb"
-		if m, ok := from.Metadata.(*dpkgmeta.Metadata); ok {
-			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(p, m.SourceName, m.SourceVersion)
-		}
-	case APK:
-		p.Type = "apk"
-		if m, ok := from.Metadata.(*apkmeta.Metadata); ok {
-			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(p, m.OriginName, "")
-		}
-	case Python:
-		p.Type, p.Name = "pypi", normalisePython(p.Name)
-	case Java:
-		p.Type, p.Evidence = "maven", inventory.File
-	case Executable:
-		if !convertGo(&p, found) {
-			return
-		}
-	default:
+	if !fill(&p, kind, from, found) {
 		return
 	}
 	if p.Name == "" || p.Version == "" || strings.EqualFold(p.Version, "unknown") {
@@ -47,6 +29,37 @@ func convert(kind Kind, location string, from *extractor.Package, found *Found) 
 		return
 	}
 	found.Packages = append(found.Packages, p)
+}
+
+// fill adds what depends on the kind; false: it is no package.
+func fill(p *inventory.Package, kind Kind, from *extractor.Package, found *Found) bool {
+	switch kind {
+	case Dpkg:
+		p.Type = "deb"
+		if m, ok := from.Metadata.(*dpkgmeta.Metadata); ok {
+			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(*p, m.SourceName, m.SourceVersion)
+		}
+	case APK:
+		p.Type = "apk"
+		if m, ok := from.Metadata.(*apkmeta.Metadata); ok {
+			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(*p, m.OriginName, "")
+		}
+	case Python:
+		p.Type, p.Name = "pypi", normalisePython(p.Name)
+	case Java:
+		p.Type, p.Evidence = "maven", inventory.File
+	case Gem:
+		p.Type = "gem"
+	case VSCode:
+		p.Type = "vscode-extension"
+	case DotNet:
+		return convertDotNet(p, from)
+	case Executable:
+		return convertGo(p, found)
+	default:
+		return false
+	}
+	return true
 }
 
 // convertGo returns false for the program itself when it was built without a
@@ -65,6 +78,22 @@ func convertGo(p *inventory.Package, found *Found) bool {
 		return false
 	}
 	return true
+}
+
+// convertDotNet returns false for what is no package of NuGet: the program's
+// own projects, and files it was built with.
+func convertDotNet(p *inventory.Package, from *extractor.Package) bool {
+	p.Type = "nuget"
+	m, ok := from.Metadata.(*depsjson.Metadata)
+	switch {
+	case !ok:
+		return false
+	case m.Type == "runtimepack": // what a program brings along of .NET itself
+		p.Name = strings.TrimPrefix(p.Name, "runtimepack.")
+		return true
+	default:
+		return m.Type == "package"
+	}
 }
 
 // source fills in what an OS package leaves out where its source has the same

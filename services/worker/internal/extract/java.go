@@ -81,6 +81,9 @@ func (w *javaWalk) walk(ctx context.Context, name string, content []byte, depth 
 			w.fail(inner, err)
 			continue
 		}
+		if w.set.limits.Hash {
+			w.found.Inner = append(w.found.Inner, Fingerprint(w.location, content))
+		}
 		w.walk(ctx, inner, content, depth+1)
 	}
 }

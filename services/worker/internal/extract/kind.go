@@ -21,6 +21,13 @@ const (
 	NPM             // an installed package.json
 	Python          // metadata of a wheel or an egg, or one of them packed
 	Java            // a Java archive
+	Gem             // the specification of an installed Ruby gem
+	DotNet          // a .NET program's list of what it was built with
+	Composer        // what PHP's Composer installed
+	R               // an installed package of R
+	VSCode          // the list of an editor's extensions
+	Conda           // the record of a package that conda installed
+	Bitnami         // the list that comes with an application of Bitnami
 	Executable      // a program: only its first bytes tell more
 
 	kinds // how many there are
@@ -28,7 +35,10 @@ const (
 
 // String names what reads the kind.
 func (k Kind) String() string {
-	names := [...]string{"no", "dpkg", "dpkg list", "apk", "rpm", "npm", "python", "java", "executable"}
+	names := [...]string{
+		"no", "dpkg", "dpkg list", "apk", "rpm", "npm", "python", "java", "gem", ".NET", "composer", "R", "vscode", "conda", "bitnami",
+		"executable",
+	}
 	if k < 0 || int(k) >= len(names) {
 		return names[None]
 	}
@@ -43,18 +53,23 @@ func (k Kind) Database() bool { return k == Dpkg || k == APK || k == RPM }
 // are far below what a program or an archive may have, and still several times
 // what the largest distributions need.
 func (k Kind) MaxSize(name string) int64 {
-	switch {
-	case k == Dpkg || k == APK:
+	const text = 8 << 20
+	switch k {
+	case Dpkg, APK:
 		return 32 << 20
-	case k == RPM:
+	case RPM:
 		return 128 << 20
-	case k == NPM || k == DpkgList:
-		return 8 << 20
-	case k == Python && !strings.HasSuffix(name, ".egg") && !strings.HasSuffix(name, ".whl"):
-		return 8 << 20
+	case NPM, DpkgList, Gem, R, VSCode, Conda:
+		return text
+	case DotNet, Composer, Bitnami:
+		return 10 << 20
+	case Python:
+		if !strings.HasSuffix(name, ".egg") && !strings.HasSuffix(name, ".whl") {
+			return text
+		}
 	default:
-		return math.MaxInt64
 	}
+	return math.MaxInt64
 }
 
 // KindOf judges a file. The path has no leading slash.
@@ -65,7 +80,7 @@ func KindOf(name string, mode fs.FileMode) Kind {
 	if kind := languageKind(name); kind != None {
 		return kind
 	}
-	if mode&0o111 != 0 {
+	if mode&0o111 != 0 || strings.EqualFold(path.Ext(name), ".exe") { // layers of Windows have no modes
 		return Executable
 	}
 	return None
@@ -111,7 +126,39 @@ func languageKind(name string) Kind {
 	case javaArchive(base):
 		return Java
 	}
+	return treeKind(name, base)
+}
+
+// treeKind knows the trees that package managers install into. What lies
+// elsewhere under the same file names is source code, which only says what
+// somebody would install.
+func treeKind(name, base string) Kind {
+	dir := "/" + path.Dir(name) + "/"
+	switch {
+	case strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "/specifications/") || strings.HasSuffix(dir, "/specifications/default/")):
+		return Gem
+	case strings.HasSuffix(base, ".deps.json"):
+		return DotNet
+	case base == "installed.json" && strings.HasSuffix(dir, "/composer/"):
+		return Composer
+	case base == "DESCRIPTION":
+		return R // its content tells whether it is installed
+	case base == "extensions.json" && slices.ContainsFunc(editors(), func(editor string) bool {
+		return strings.HasSuffix(dir, "/"+editor+"/extensions/")
+	}):
+		return VSCode
+	case strings.HasSuffix(base, ".json") && strings.HasSuffix(dir, "/conda-meta/"):
+		return Conda
+	case strings.HasPrefix(dir, "/opt/bitnami/") && strings.HasPrefix(base, ".spdx-") && strings.HasSuffix(base, ".spdx"):
+		return Bitnami
+	}
 	return None
+}
+
+// editors are the folders in which Visual Studio Code, its servers and those
+// made of it keep extensions.
+func editors() []string {
+	return []string{".vscode", ".vscode-insiders", ".vscode-server", ".vscode-server-insiders", ".openvscode-server", "code-server"}
 }
 
 // npmInstalled tells whether a package.json was put there by a package manager.

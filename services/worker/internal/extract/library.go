@@ -13,9 +13,12 @@ import (
 
 	cpb "github.com/google/osv-scalibr/binary/proto/config_go_proto"
 	"github.com/google/osv-scalibr/extractor/filesystem"
+	"github.com/google/osv-scalibr/extractor/filesystem/language/dotnet/depsjson"
 	"github.com/google/osv-scalibr/extractor/filesystem/language/golang/gobinary"
 	"github.com/google/osv-scalibr/extractor/filesystem/language/java/archive"
 	"github.com/google/osv-scalibr/extractor/filesystem/language/python/wheelegg"
+	"github.com/google/osv-scalibr/extractor/filesystem/language/ruby/gemspec"
+	"github.com/google/osv-scalibr/extractor/filesystem/misc/vscodeextensions"
 	"github.com/google/osv-scalibr/extractor/filesystem/os/apk"
 	"github.com/google/osv-scalibr/extractor/filesystem/os/dpkg"
 	scalibrlog "github.com/google/osv-scalibr/log"
@@ -37,6 +40,9 @@ func newLibrary() (map[Kind]filesystem.Extractor, error) {
 		APK:        func() (filesystem.Extractor, error) { return apk.New(&cpb.PluginConfig{}) },
 		Python:     func() (filesystem.Extractor, error) { return wheelegg.New(&cpb.PluginConfig{}) },
 		Executable: func() (filesystem.Extractor, error) { return gobinary.New(&cpb.PluginConfig{}) },
+		Gem:        func() (filesystem.Extractor, error) { return gemspec.New(&cpb.PluginConfig{}) },
+		DotNet:     func() (filesystem.Extractor, error) { return depsjson.New(&cpb.PluginConfig{}) },
+		VSCode:     func() (filesystem.Extractor, error) { return vscodeextensions.New(&cpb.PluginConfig{}) },
 		Java:       func() (filesystem.Extractor, error) { return archive.New(java) },
 	} {
 		e, err := construct()
@@ -59,7 +65,7 @@ func (s *Set) readLibrary(ctx context.Context, kind Kind, name string, content [
 	result, err := s.library[kind].Extract(ctx, &filesystem.ScanInput{
 		FS: noFiles{}, Path: name, Info: fileInfo{name: path.Base(name), size: int64(len(content))}, Reader: bytes.NewReader(content),
 	})
-	if err = tooDeep(kind, err); err != nil {
+	if err = expected(kind, err); err != nil {
 		found.note(verdict.NoteFileUnreadable, "%s: %v", name, err)
 	}
 	for _, p := range result.Packages {
@@ -70,9 +76,13 @@ func (s *Set) readLibrary(ctx context.Context, kind Kind, name string, content [
 	return found
 }
 
-// tooDeep takes out of the Java extractor's error what it says about nested
-// archives, which are read elsewhere.
-func tooDeep(kind Kind, err error) error {
+// expected takes out of an error what is in order: what the Java extractor says
+// about nested archives, which are read elsewhere, and that a list of .NET's is
+// empty, as of other programs' files of that name.
+func expected(kind Kind, err error) error {
+	if kind == DotNet && err != nil && strings.Contains(err.Error(), "no libraries found") {
+		return nil
+	}
 	if kind != Java || err == nil {
 		return err
 	}

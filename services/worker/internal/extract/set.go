@@ -19,8 +19,17 @@ import (
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
 
-// engine is raised with every change here that changes an inventory.
+// engine is raised with every change here that changes an inventory and is not
+// the work of one reader.
 const engine = 1
+
+// readers are this package's own, each with a number that is raised with every
+// change to it that changes what it finds.
+func readers() map[Kind]int {
+	return map[Kind]int{
+		DpkgList: 1, APK: 1, RPM: 1, NPM: 1, Java: 1, DotNet: 1, Composer: 1, R: 1, Conda: 1, Bitnami: 1, Executable: 1,
+	}
+}
 
 // patience bounds one file: the largest rpm database takes a second.
 const patience = 30 * time.Second
@@ -29,14 +38,16 @@ const patience = 30 * time.Second
 type Limits struct {
 	Nested int   // depth, the outermost archive counted
 	Opened int64 // bytes read from the inner archives of one outermost one
+	Hash   bool  // take the fingerprints of inner archives too
 }
 
 // Found is what one file held.
 type Found struct {
-	Packages []inventory.Package // with Location
-	Owners   []inventory.Owner   // OS packages' file lists
-	Notes    []verdict.Note      // without a layer
-	Partial  bool                // a limit was hit; a note says which
+	Packages []inventory.Package     // with Location
+	Owners   []inventory.Owner       // OS packages' file lists
+	Inner    []inventory.Fingerprint // of the archives inside an archive, where Limits.Hash asks for them
+	Notes    []verdict.Note          // without a layer
+	Partial  bool                    // a limit was hit; a note says which
 }
 
 // note adds a note about the file.
@@ -58,29 +69,39 @@ func New(limits Limits) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Set{version: version(library), limits: limits, library: library}, nil
+	return &Set{version: version(library, readers(), libraryVersion()), limits: limits, library: library}, nil
 }
 
 // Version identifies the extractors and their versions: two sets with the same
 // one find the same in the same file.
 func (s *Set) Version() string { return s.version }
 
-func version(library map[Kind]filesystem.Extractor) string {
+// version changes with the library, with the set of readers and with the
+// version of any one of them, and with nothing else.
+func version(library map[Kind]filesystem.Extractor, own map[Kind]int, libraryVersion string) string {
 	var names strings.Builder
 	for kind := range kinds {
 		if e, ok := library[kind]; ok {
 			fmt.Fprintf(&names, "%s/%d ", e.Name(), e.Version())
 		}
+		if number, ok := own[kind]; ok {
+			fmt.Fprintf(&names, "own %s/%d ", kind, number)
+		}
 	}
+	names.WriteString(libraryVersion)
+	sum := sha256.Sum256([]byte(names.String()))
+	return "e" + strconv.Itoa(engine) + "-" + hex.EncodeToString(sum[:4])
+}
+
+func libraryVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if dep.Path == "github.com/google/osv-scalibr" {
-				names.WriteString(dep.Version)
+				return dep.Version
 			}
 		}
 	}
-	sum := sha256.Sum256([]byte(names.String()))
-	return "e" + strconv.Itoa(engine) + "-" + hex.EncodeToString(sum[:4])
+	return ""
 }
 
 // Wants tells whether the file may hold packages. Of an Executable the first
@@ -111,13 +132,33 @@ func (s *Set) Extract(ctx context.Context, path string, info fs.FileInfo, conten
 		return s.readJava(ctx, path, content)
 	case DpkgList:
 		return readDpkgList(path, content)
-	case Dpkg, APK, Python, Executable:
+	case Composer:
+		return readComposer(path, content)
+	case R:
+		return readR(path, content)
+	case Conda:
+		return readConda(path, content)
+	case Bitnami:
+		return readBitnami(path, content)
+	case Executable:
+		return s.readProgram(ctx, path, content)
+	case APK:
 		found = s.readLibrary(ctx, kind, path, content)
-		if kind == APK {
-			found.Owners = readAPKOwners(path, content)
-		}
+		found.Owners = readAPKOwners(path, content)
 		return found
+	case Dpkg, Python, Gem, DotNet, VSCode:
+		return s.readLibrary(ctx, kind, path, content)
 	default:
 		return Found{}
 	}
+}
+
+// readProgram looks for what compilers leave of a program's dependencies.
+func (s *Set) readProgram(ctx context.Context, path string, content []byte) Found {
+	found := s.readLibrary(ctx, Executable, path, content)
+	for _, more := range []Found{readRust(path, content), s.readBundle(ctx, path, content)} {
+		found.Packages = append(found.Packages, more.Packages...)
+		found.Notes = append(found.Notes, more.Notes...)
+	}
+	return found
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -236,9 +237,28 @@ func TestExtractDpkgUnreadable(t *testing.T) {
 	}
 }
 
-func TestVersionIsStable(t *testing.T) {
-	if a, b := newSet(t).Version(), newSet(t).Version(); a != b || a == "" {
-		t.Errorf("got %q and %q", a, b)
+// TestVersion changes the set in every way a key of a stored inventory must
+// tell, and in none.
+func TestVersion(t *testing.T) {
+	library := newSet(t).library
+	base := version(library, readers(), "v1")
+	if again := version(newSet(t).library, readers(), "v1"); again != base {
+		t.Errorf("the same set has versions %s and %s", base, again)
+	}
+	fewer := maps.Clone(library)
+	delete(fewer, Gem)
+	changed, without := readers(), readers()
+	changed[NPM]++
+	delete(without, R)
+	seen := map[string]string{base: "the whole"}
+	for name, got := range map[string]string{
+		"one of the library's less": version(fewer, readers(), "v1"), "a reader changed": version(library, changed, "v1"),
+		"a reader less": version(library, without, "v1"), "other library": version(library, readers(), "v2"),
+	} {
+		if other, ok := seen[got]; ok {
+			t.Errorf("%s: the version is that of %s", name, other)
+		}
+		seen[got] = name
 	}
 }
 
@@ -247,11 +267,20 @@ func FuzzExtract(f *testing.F) {
 	files := []string{
 		"var/lib/dpkg/status", "var/lib/dpkg/info/a.list", "lib/apk/db/installed", "var/lib/rpm/Packages",
 		"node_modules/a/package.json", "a.dist-info/METADATA", "a.whl", "a.jar", "bin/a",
+		"specifications/a.gemspec", "a.deps.json", "composer/installed.json", "a/DESCRIPTION",
+		"code-server/extensions/extensions.json", "conda-meta/a.json", "opt/bitnami/a/.spdx-a.spdx",
 	}
 	name, content := pom("g", "a", "1")
 	f.Add(7, []byte(jar(f, name, content, "b.jar", jar(f, name, content))))
 	f.Add(0, []byte("Package: a\nStatus: install ok installed\nVersion: 1\n\n"))
 	f.Add(2, []byte("P:a\nV:1\nF:usr/bin\nR:a\n\n"))
+	f.Add(8, []byte(program(f, ".dep-v0", packed(f, crates))))
+	f.Add(8, []byte(bundle(6, depsJSON)))
+	f.Add(10, []byte(depsJSON))
+	f.Add(11, []byte(`{"packages":[{"name":"a","version":"1"},null]}`))
+	f.Add(12, []byte("Package: a\nVersion: 1\nBuilt: R 4\n"))
+	f.Add(14, []byte(`{"name":"a","version":"1"}`))
+	f.Add(15, []byte(`{"packages":[{"externalRefs":[{"referenceLocator":"pkg:bitnami/a@1-2"}]}]}`))
 	s := newSet(f)
 	f.Fuzz(func(t *testing.T, file int, content []byte) {
 		if file < 0 || file >= len(files) {

@@ -1,14 +1,12 @@
-// Package feed brings advisories in: it compiles an export in OSV layout into
-// one database, stores it for all workers, and announces it.
+// Package feed brings advisories in: it keeps a copy of an export in OSV
+// layout, compiles it into one database, and stores that for all workers.
+// Whatever fails, the database in use stays.
 package feed
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,31 +14,36 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/landwaiter/landwaiter/events"
-	"github.com/landwaiter/landwaiter/services/internal/bus"
-	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
 )
 
 // Feed keeps the advisory database current.
 type Feed struct {
-	Bus   *bus.Bus
 	State *state.Store
-	// Source is a directory or an http(s) URL in OSV export layout; blank:
-	// Public.
+	// Source is a directory, an http(s) URL or an artifact in an OCI registry,
+	// oci://host/repository:tag, in OSV export layout; blank: Public.
 	Source string
-	// Ecosystems to bring in; none: all of a directory, and the Default ones of
-	// a URL.
+	// EPSS and KEV are each a file or an http(s) URL: FIRST's scores as CSV,
+	// also gzipped, and CISA's catalogue as JSON. Blank: none.
+	EPSS, KEV string
+	// Ecosystems to bring in; none: all of a directory or artifact, and the
+	// Default ones of a URL.
 	Ecosystems []string
 	// Fallback is used while the public export cannot be reached; nil: none.
 	Fallback fs.FS
-	// Dir is where files are kept while they are made.
+	// Dir is where files are kept while they are made, and copies of what was
+	// fetched.
 	Dir string
 	// Every is the pause between two looks at the source.
 	Every time.Duration
-	Now   func() time.Time
-	Log   *zap.Logger
+	// Retry is the pause before a transfer that broke off is gone on with, which
+	// doubles; 0: a second.
+	Retry time.Duration
+	// Outcomes counts what became of the looks; nil: nobody does.
+	Outcomes *Outcomes
+	Now      func() time.Time
+	Log      *zap.Logger
 }
 
 // Public is the public OSV export.
@@ -52,11 +55,13 @@ func Default() []string {
 	return []string{"Debian", "Ubuntu", "Alpine", "Go", "npm", "PyPI", "Maven"}
 }
 
-// Run looks at the source at once and then again and again until ctx ends. A
-// source that fails leaves the database that is in use, and it is looked for
-// sooner; so it is while a sample stands in.
+// Run looks at the source at once and then again and again until ctx ends, and
+// whenever a user asks. A source that fails leaves the database that is in use,
+// and it is looked for sooner; so it is while a sample stands in.
 func (f *Feed) Run(ctx context.Context) error {
 	const retryFirst = 30 * time.Second
+	asked, stop := f.asked(ctx)
+	defer stop()
 	for retry := retryFirst; ; {
 		wait := f.Every
 		err := f.Update(ctx)
@@ -65,20 +70,30 @@ func (f *Feed) Run(ctx context.Context) error {
 		}
 		if err != nil || f.standIn(ctx) {
 			wait = min(retry, f.Every)
-			retry *= 2
+			retry = min(2*retry, f.Every)
 		} else {
 			retry = retryFirst
 		}
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-asked:
 		case <-time.After(wait):
 		}
 	}
 }
 
-// Update compiles the source and puts the result in use where it is new.
+// Update compiles the source and puts the result in use where it is new. What
+// became of it stands in the record of such looks.
 func (f *Feed) Update(ctx context.Context) error {
+	err := f.update(ctx)
+	if ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, f.note(ctx, err))
+}
+
+func (f *Feed) update(ctx context.Context) error {
 	source, sample, err := f.source(ctx)
 	if err != nil {
 		return err
@@ -90,7 +105,10 @@ func (f *Feed) Update(ctx context.Context) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }() // what is left over takes only room
 	out := filepath.Join(dir, "advisories.db")
-	info, err := advisory.Compile(ctx, source, out, advisory.Options{Ecosystems: f.only(sample), Sample: sample})
+	info, err := advisory.Compile(ctx, source, out, advisory.Options{
+		Ecosystems: f.only(sample), Sample: sample,
+		EPSS: f.scores(ctx, "epss", f.EPSS, advisory.CheckEPSS), KEV: f.scores(ctx, "kev", f.KEV, advisory.CheckKEV),
+	})
 	if err != nil {
 		return fmt.Errorf("compile advisories of %s: %w", f.name(), err)
 	}
@@ -98,7 +116,7 @@ func (f *Feed) Update(ctx context.Context) error {
 		f.Log.Warn("advisory left out", zap.Any("record", skip))
 	}
 	if rec, err := f.State.Databases.Get(ctx, state.CurrentDatabase); err == nil && rec.Value.Version == info.Version {
-		return f.announce(ctx, rec)
+		return nil
 	}
 	return f.publish(ctx, out, info, sample)
 }
@@ -123,18 +141,22 @@ func (f *Feed) only(sample bool) []string {
 	}
 }
 
-// source opens the export: a directory as it is, a URL as files fetched from
-// it, and while the public export cannot be reached the fallback, which is a
+// source opens the export: a directory as it is, others as files fetched from
+// them, and while the public export cannot be reached the fallback, which is a
 // sample.
 func (f *Feed) source(ctx context.Context) (source fs.FS, sample bool, err error) {
-	if !Remote(f.name()) {
-		if info, err := os.Stat(f.Source); err != nil || !info.IsDir() {
-			return nil, false, fmt.Errorf("advisories: %s is no directory: name one in OSV export layout (Ecosystem/all.zip)", f.Source)
+	switch name := f.name(); {
+	case artifact(name):
+		dir := filepath.Join(f.Dir, "artifact")
+		return os.DirFS(dir), false, pull(ctx, name, dir)
+	case !Remote(name):
+		if info, err := os.Stat(name); err != nil || !info.IsDir() {
+			return nil, false, fmt.Errorf("advisories: %s is no directory: name one in OSV export layout (Ecosystem/all.zip)", name)
 		}
-		return os.DirFS(f.Source), false, nil
+		return os.DirFS(name), false, nil
 	}
 	dir := filepath.Join(f.Dir, "export")
-	if err = Fetch(ctx, f.name(), f.only(false), dir); err == nil {
+	if err = Fetch(ctx, Export{URL: f.name(), Ecosystems: f.only(false), Dir: dir, Retry: f.Retry, Now: f.Now}); err == nil {
 		return os.DirFS(dir), false, nil
 	}
 	if f.Fallback == nil || f.Source != "" || !f.replaceable(ctx) {
@@ -155,67 +177,4 @@ func (f *Feed) standIn(ctx context.Context) bool {
 func (f *Feed) replaceable(ctx context.Context) bool {
 	rec, err := f.State.Databases.Get(ctx, state.CurrentDatabase)
 	return errors.Is(err, state.ErrNotFound) || (err == nil && rec.Value.Sample)
-}
-
-func (f *Feed) publish(ctx context.Context, path string, info advisory.Info, sample bool) error {
-	object, err := f.store(ctx, path)
-	if err != nil {
-		return err
-	}
-	rec := state.Database{
-		Version: info.Version, Object: object, UpdatedAt: info.UpdatedAt, Records: info.Records,
-		Skipped: info.SkippedTotal, StoredAt: f.Now(), Sample: sample,
-	}
-	current, err := f.State.Databases.Change(ctx, failpoint.AdvisoryRecord, state.CurrentDatabase, func(db *state.Database, _ bool) error {
-		if db.Version == rec.Version {
-			return state.ErrUnchanged
-		}
-		*db = rec
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return f.announce(ctx, current)
-}
-
-// announce tells that the database is in use, once: the record says whether
-// it was told.
-func (f *Feed) announce(ctx context.Context, rec state.Record[state.Database]) error {
-	db := rec.Value
-	if db.Announced {
-		return nil
-	}
-	e, err := events.New(events.AdvisoriesUpdated{
-		Version: db.Version, Object: db.Object, UpdatedAt: db.UpdatedAt, Records: db.Records, Skipped: db.Skipped, At: db.StoredAt,
-	}, events.Meta{ID: "advisories/" + db.Version, Source: "worker", Time: db.StoredAt})
-	if err != nil {
-		return err
-	}
-	if err := f.Bus.Publish(ctx, failpoint.AdvisoryPublish, e); err != nil {
-		return err
-	}
-	rec.Value.Announced = true
-	if _, err = f.State.Databases.Put(ctx, failpoint.AdvisoryAnnounced, rec); errors.Is(err, state.ErrConflict) {
-		return nil // replaced meanwhile, or announced by another worker
-	}
-	return err
-}
-
-// store puts the compiled file into the object store.
-func (f *Feed) store(ctx context.Context, path string) (d events.Digest, err error) {
-	file, err := os.Open(path) //nolint:gosec // a file this package has just written
-	if err != nil {
-		return "", fmt.Errorf("store advisories: %w", err)
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	h := sha256.New()
-	if _, err := io.Copy(h, file); err != nil {
-		return "", fmt.Errorf("store advisories: %w", err)
-	}
-	d = events.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return "", fmt.Errorf("store advisories: %w", err)
-	}
-	return d, f.State.Advisories.PutStream(ctx, failpoint.AdvisoryObject, d, file)
 }

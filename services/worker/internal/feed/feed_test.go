@@ -72,10 +72,11 @@ func serve(t *testing.T, zips map[string][]byte) *mirror {
 	return m
 }
 
-func (m *mirror) set(ecosystem string, content []byte) {
+// setNPM replaces the zip of npm.
+func (m *mirror) setNPM(content []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.zips[ecosystem] = content
+	m.zips["npm"] = content
 }
 
 func (m *mirror) bodies() int {
@@ -92,7 +93,7 @@ func newFeed(t *testing.T, source string, ecosystems ...string) *feed.Feed {
 		t.Fatal(err)
 	}
 	return &feed.Feed{
-		Bus: b, State: st, Source: source, Ecosystems: ecosystems, Dir: t.TempDir(), Now: time.Now, Log: zap.NewNop(),
+		State: st, Source: source, Ecosystems: ecosystems, Dir: t.TempDir(), Retry: time.Millisecond, Now: time.Now, Log: zap.NewNop(),
 	}
 }
 
@@ -117,7 +118,7 @@ func TestMirrorIsReadOnceWhileItStays(t *testing.T) {
 	if first.Version == "" || first.Records != 2 || again != first || m.bodies() != 2 {
 		t.Errorf("first %+v, then %+v, after %d bodies", first, again, m.bodies())
 	}
-	m.set("npm", export(t, "npm", "GHSA-2"))
+	m.setNPM(export(t, "npm", "GHSA-2"))
 	changed := update(t, f)
 	if changed.Version == first.Version || m.bodies() != 3 {
 		t.Errorf("got %+v after %d bodies", changed, m.bodies())

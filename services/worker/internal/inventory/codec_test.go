@@ -22,8 +22,9 @@ func sample() inventory.Layer {
 			Type: "deb", Name: "a", Version: "1:2", Arch: "amd64", Source: verdict.Source{Name: "s", Version: "2"},
 			Licenses: []string{"MIT"}, Evidence: inventory.Record, Location: "var/lib/dpkg/status",
 		}},
-		Owners:    []inventory.Owner{{Package: "a", Location: "l", Files: inventory.NewHashes([]uint64{3, 1, 3, 1 << 63})}},
-		Whiteouts: []string{"x"}, Opaques: []string{""}, Links: []inventory.Link{{Path: "p", Target: "t"}},
+		Owners:       []inventory.Owner{{Package: "a", Location: "l", Files: inventory.NewHashes([]uint64{3, 1, 3, 1 << 63})}},
+		Fingerprints: []inventory.Fingerprint{{Path: "p", SHA256: []byte("abc"), SHA1: []byte{0, 255}}},
+		Whiteouts:    []string{"x"}, Opaques: []string{""}, Links: []inventory.Link{{Path: "p", Target: "t"}},
 		Paths: inventory.NewHashes([]uint64{inventory.Hash("a"), inventory.Hash("b")}),
 	}
 }

@@ -12,11 +12,12 @@ type Evidence string
 const (
 	Record Evidence = "record" // an entry of a package manager's database or manifest
 	File   Evidence = "file"   // build information inside a binary or an archive
+	Hashed Evidence = "hash"   // the hash of a file, on the user's list of fingerprints
 )
 
 // Package is one package found in a layer or image.
 type Package struct {
-	Type      string         `json:"type"`    // purl type: deb, apk, rpm, npm, pypi, golang, maven
+	Type      string         `json:"type"`    // purl type: deb, apk, rpm, npm, pypi, golang, maven, gem, cargo, nuget, composer, cran, …
 	Name      string         `json:"name"`    // binary package name; group:artifact for maven; normalised for pypi
 	Version   string         `json:"version"` // with epoch where it is not 0
 	Arch      string         `json:"arch,omitempty"`
@@ -27,6 +28,7 @@ type Package struct {
 	Evidence  Evidence       `json:"evidence"`            //
 	Location  string         `json:"location"`            // path, no leading slash
 	OwnedBy   string         `json:"ownedBy,omitempty"`   // the OS package whose file it is, in an image inventory
+	Listed    *Listing       `json:"listed,omitempty"`    // what the user's list of fingerprints says against its file
 	Ecosystem string         `json:"ecosystem,omitempty"` // OSV ecosystem, with release for an OS package; set by the merge
 	PURL      string         `json:"purl,omitempty"`      // set by the merge, when the distribution is known
 	Layer     int            `json:"layer,omitempty"`     // index of the layer that brought it; set by the merge

@@ -17,6 +17,8 @@ type Layer struct {
 	Packages  []Package `json:"packages,omitempty"`  // with Location; Ecosystem, PURL, Layer and OwnedBy empty
 	Owners    []Owner   `json:"owners,omitempty"`    // OS packages' file lists, ordered by location and package
 
+	Fingerprints []Fingerprint `json:"fingerprints,omitempty"` // of programs and archives, where they were asked for, ordered by path
+
 	Whiteouts []string `json:"whiteouts,omitempty"` // paths removed from the layers below, sorted
 	Opaques   []string `json:"opaques,omitempty"`   // directories whose content below is hidden, "" for the root, sorted
 	Links     []Link   `json:"links,omitempty"`     // hard links that may lead to a package, ordered by path

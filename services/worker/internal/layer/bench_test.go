@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/landwaiter/landwaiter/services/worker/internal/layer"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layer/layertest"
 )
 
@@ -65,7 +66,16 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // BenchmarkRead reads one layer, turn by turn with the floor, and reports
 // uncompressed MB/s and how many times the floor's time it takes.
-func BenchmarkRead(b *testing.B) {
+func BenchmarkRead(b *testing.B) { benchmarkRead(b, nil) }
+
+// BenchmarkReadHashed does the same with fingerprints, whose cost depends on
+// how much of the layer is programs and archives.
+func BenchmarkReadHashed(b *testing.B) {
+	benchmarkRead(b, func(l *layer.Limits) { *l = l.WithFingerprints() })
+}
+
+func benchmarkRead(b *testing.B, change func(*layer.Limits)) {
+	b.Helper()
 	var blob []byte
 	if os.Getenv("LANDWAITER_ROOTFS_LAYER") != "" {
 		blob, _ = rootfs(b)
@@ -73,7 +83,7 @@ func BenchmarkRead(b *testing.B) {
 		blob = generated(b)
 	}
 	digest := layertest.Digest(blob)
-	r := newReader(b, nil)
+	r := newReader(b, change)
 	var size int64
 	var least, ours time.Duration
 	b.ReportAllocs()

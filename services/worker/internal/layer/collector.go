@@ -40,6 +40,8 @@ type collector struct {
 	releases  map[string]string
 	files     map[string]extract.Found // what files of interest held, by path
 	databases map[string]bool
+	hashes    map[string][]inventory.Fingerprint // of files that were hashed, by path
+	hashed    int
 	muted     int // notes beyond maxNotes
 	buffer    bytes.Buffer
 }
@@ -49,6 +51,7 @@ func newCollector(r *Reader, digest string) *collector {
 		reader: r, found: inventory.Layer{Digest: digest, Engine: r.Engine()},
 		whiteouts: map[string]bool{}, opaques: map[string]bool{}, links: map[string]string{},
 		releases: map[string]string{}, files: map[string]extract.Found{}, databases: map[string]bool{},
+		hashes: map[string][]inventory.Fingerprint{},
 	}
 }
 
@@ -109,6 +112,7 @@ func (c *collector) forget(name string) {
 	delete(c.links, name)
 	delete(c.releases, name)
 	delete(c.databases, name)
+	delete(c.hashes, name)
 }
 
 // mark takes note of a whiteout. A name that would remove its own directory or
@@ -148,32 +152,51 @@ func (c *collector) file(ctx context.Context, name string, info fs.FileInfo, con
 		return c.release(name, content)
 	}
 	kind := extract.KindOf(name, info.Mode())
-	if kind == extract.None {
-		return nil
-	}
 	if kind.Database() {
 		c.databases[name] = true // even if it cannot be read, older ones no longer count
 	}
-	if kind == extract.Executable {
-		var head [4]byte
-		n, err := io.ReadFull(content, head[:])
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		if !extract.Binary(head[:n]) {
-			return nil
-		}
-		content = io.MultiReader(bytes.NewReader(head[:n]), content)
-	}
-	if info.Size() > min(c.reader.limits.File, kind.MaxSize(name)) {
-		c.partial("%s has %d bytes and was not looked into", name, info.Size())
+	sniff := kind == extract.Executable || c.reader.limits.Fingerprints > 0
+	if kind == extract.None && !sniff {
 		return nil
 	}
-	return c.extract(ctx, name, info, content)
+	hash := false
+	if sniff {
+		head, whole, err := peek(content)
+		if err != nil {
+			return err
+		}
+		content = whole
+		binary := extract.Binary(head)
+		if kind == extract.Executable && !binary {
+			kind = extract.None
+		}
+		hash = c.candidate(name, info, binary)
+	}
+	if kind != extract.None && info.Size() > min(c.reader.limits.File, kind.MaxSize(name)) {
+		c.partial("%s has %d bytes and was not looked into", name, info.Size())
+		kind = extract.None
+	}
+	switch {
+	case kind != extract.None:
+		return c.extract(ctx, name, info, content, hash)
+	case hash:
+		return c.fingerprint(name, content)
+	}
+	return nil
+}
+
+// peek reads a file's first bytes, and gives it back whole.
+func peek(content io.Reader) (head []byte, whole io.Reader, err error) {
+	head = make([]byte, 4)
+	n, err := io.ReadFull(content, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return head[:n], io.MultiReader(bytes.NewReader(head[:n]), content), nil
 }
 
 // extract holds the file in memory and looks for packages.
-func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, content io.Reader) error {
+func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, content io.Reader, hash bool) error {
 	if err := c.reader.memory.Acquire(ctx, info.Size()); err != nil {
 		return context.Cause(ctx)
 	}
@@ -182,6 +205,9 @@ func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, 
 	c.buffer.Grow(int(min(info.Size(), 1<<20)))
 	if _, err := c.buffer.ReadFrom(content); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if hash {
+		c.keepHash(extract.Fingerprint(name, c.buffer.Bytes()))
 	}
 	found := c.reader.set.Extract(ctx, name, info, c.buffer.Bytes())
 	if c.buffer.Cap() > keptBuffer {
@@ -194,6 +220,9 @@ func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, 
 		c.note(note.Code, note.Message)
 	}
 	c.found.Partial = c.found.Partial || found.Partial
+	for _, f := range found.Inner {
+		c.keepHash(f)
+	}
 	if c.packages+len(found.Packages) > c.reader.limits.Packages {
 		return fmt.Errorf("%w: more than %d packages", errLimit, c.reader.limits.Packages)
 	}

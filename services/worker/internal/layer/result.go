@@ -38,6 +38,9 @@ func (c *collector) layer() inventory.Layer {
 	slices.SortStableFunc(l.Owners, func(a, b inventory.Owner) int {
 		return cmp.Or(cmp.Compare(a.Location, b.Location), cmp.Compare(a.Package, b.Package))
 	})
+	for _, name := range slices.Sorted(maps.Keys(c.hashes)) {
+		l.Fingerprints = append(l.Fingerprints, c.hashes[name]...)
+	}
 	l.Databases = slices.Sorted(maps.Keys(c.databases))
 	l.Whiteouts, l.Opaques = slices.Sorted(maps.Keys(c.whiteouts)), slices.Sorted(maps.Keys(c.opaques))
 	l.Paths, l.Dirs = inventory.NewHashes(c.paths), inventory.NewHashes(c.dirs)
@@ -45,7 +48,8 @@ func (c *collector) layer() inventory.Layer {
 		target := c.target(name)
 		_, file := c.files[target]
 		_, release := c.releases[target]
-		if file || release || !l.Paths.Has(target) {
+		_, hashed := c.hashes[target]
+		if file || release || hashed || !l.Paths.Has(target) {
 			l.Links = append(l.Links, inventory.Link{Path: name, Target: target})
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,6 +19,7 @@ import (
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
+	"github.com/landwaiter/landwaiter/services/worker/internal/fingerprint"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layer"
 	"github.com/landwaiter/landwaiter/services/worker/internal/ledger"
@@ -30,15 +32,23 @@ type Shelf struct {
 	Reader *layer.Reader
 	// Engine is the short form of the reader's engine, fit for a key.
 	Engine string
+	// Known is held against each layer as it is given out; nil: nothing is
+	// known. What is kept does not depend on it.
+	Known  *fingerprint.List
 	Worker string
 	// Lease is how long a reader that has gone silent keeps others waiting.
 	Lease time.Duration
 	// Flight bounds the layers read at a time by this worker: each needs
 	// memory of its own.
 	Flight chan struct{}
-	Ledger ledger.Book
-	Now    func() time.Time
-	Log    *zap.Logger
+	// Express has room for one more where sweeps read: nobody who pushes waits
+	// for a sweep's large layers. nil: he does.
+	Express chan struct{}
+	Ledger  ledger.Book
+	Now     func() time.Time
+	Log     *zap.Logger
+
+	sweeping atomic.Int64 // layers that are read for sweeps
 }
 
 // EngineKey shortens what an inventory depends on to a token of a key.
@@ -55,6 +65,7 @@ type Source struct {
 	Registry   registries.Registry
 	Repository string
 	Digest     events.Digest
+	Sweep      bool // nobody but a sweep waits for it
 	// Progress is told the compressed bytes read so far; may be nil.
 	Progress func(int64)
 }
@@ -63,6 +74,11 @@ type Source struct {
 // layer, and takes over from one that died. A blob that is no layer gives
 // layer.ErrNotLayer.
 func (s *Shelf) Get(ctx context.Context, src Source) (inventory.Layer, error) {
+	inv, err := s.get(ctx, src)
+	return s.Known.Mark(inv), err
+}
+
+func (s *Shelf) get(ctx context.Context, src Source) (inventory.Layer, error) {
 	key := state.LayerKey(src.Registry.Settings.TrustGroup(), src.Digest, s.Engine)
 	for {
 		rec, err := s.State.Layers.Get(ctx, key)
@@ -155,12 +171,11 @@ func (s *Shelf) make(ctx context.Context, rec state.Record[state.Layer], src Sou
 }
 
 func (s *Shelf) read(ctx context.Context, src Source) (inventory.Layer, error) {
-	select {
-	case s.Flight <- struct{}{}:
-		defer func() { <-s.Flight }()
-	case <-ctx.Done():
-		return inventory.Layer{}, context.Cause(ctx)
+	land, err := s.takeOff(ctx, src.Sweep)
+	if err != nil {
+		return inventory.Layer{}, err
 	}
+	defer land()
 	body, _, err := src.Registry.Blob(ctx, src.Repository, string(src.Digest))
 	if err != nil {
 		return inventory.Layer{}, err
@@ -170,6 +185,30 @@ func (s *Shelf) read(ctx context.Context, src Source) (inventory.Layer, error) {
 		err = fmt.Errorf("close layer %s: %w", src.Digest, closeErr)
 	}
 	return inv, err
+}
+
+// takeOff waits until one more layer may be read.
+func (s *Shelf) takeOff(ctx context.Context, sweep bool) (land func(), err error) {
+	express := s.Express
+	if sweep || s.sweeping.Load() == 0 {
+		express = nil // pushes share what there is
+	}
+	select {
+	case s.Flight <- struct{}{}:
+		if sweep {
+			s.sweeping.Add(1)
+		}
+		return func() {
+			<-s.Flight
+			if sweep {
+				s.sweeping.Add(-1)
+			}
+		}, nil
+	case express <- struct{}{}:
+		return func() { <-express }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // keep stores the inventory, then the record that names it.

@@ -87,7 +87,7 @@ func (o Options) fetched(ctx context.Context, base string, families []string) (*
 	sum := sha256.Sum256([]byte(base))
 	dir := filepath.Join(o.Cache, "export-"+hex.EncodeToString(sum[:6]))
 	o.notice("bringing in advisories of %s from %s", strings.Join(families, ", "), base)
-	if err := feed.Fetch(ctx, base, families, dir); err != nil {
+	if err := feed.Fetch(ctx, feed.Export{URL: base, Ecosystems: families, Dir: dir}); err != nil {
 		return nil, err
 	}
 	return o.compiled(ctx, os.DirFS(dir), dir, false)
@@ -96,7 +96,7 @@ func (o Options) fetched(ctx context.Context, base string, families []string) (*
 // compiled compiles an export, unless that was done before and nothing has
 // changed.
 func (o Options) compiled(ctx context.Context, source fs.FS, name string, sample bool) (*advisory.DB, error) {
-	key, err := fingerprint(source, name)
+	key, err := exportKey(source, name)
 	if err != nil {
 		return nil, fmt.Errorf("advisories in %s: %w", name, err)
 	}
@@ -114,9 +114,9 @@ func (o Options) compiled(ctx context.Context, source fs.FS, name string, sample
 	return advisory.Open(path)
 }
 
-// fingerprint changes when the export does: it is made of names, sizes and
+// exportKey changes when the export does: it is made of names, sizes and
 // times, not of contents.
-func fingerprint(source fs.FS, name string) (string, error) {
+func exportKey(source fs.FS, name string) (string, error) {
 	if abs, err := filepath.Abs(name); err == nil {
 		name = abs
 	}
@@ -128,7 +128,11 @@ func fingerprint(source fs.FS, name string) (string, error) {
 	if len(zips) == 0 {
 		return "", errors.New("no directory in OSV export layout (Ecosystem/all.zip)")
 	}
-	for _, z := range zips {
+	newer, err := fs.Glob(source, "*/newer.zip")
+	if err != nil {
+		return "", err
+	}
+	for _, z := range append(zips, newer...) {
 		info, err := fs.Stat(source, z)
 		if err != nil {
 			return "", err

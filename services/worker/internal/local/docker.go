@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/registry"
@@ -21,6 +22,9 @@ type savedImage struct {
 	Config   string
 	RepoTags []string
 	Layers   []string
+	// LayerSources describes, by diff id, the layers of Windows that are to be
+	// fetched from elsewhere and are not in the file.
+	LayerSources map[string]struct{ URLs []string }
 }
 
 // openDocker opens the image in a file that `docker save` wrote. Such a file
@@ -55,18 +59,25 @@ func dockerImage(a *archive) (image, error) {
 	if len(cfg.DiffIDs) != len(saved.Layers) {
 		return image{}, fmt.Errorf("manifest.json names %d layers, the configuration %d", len(saved.Layers), len(cfg.DiffIDs))
 	}
-	img := image{Image: state.Image{Digest: state.DigestOf(raw), Platform: events.Platform(cfg.Platform), Created: cfg.Created}}
+	img := image{
+		Image:     state.Image{Digest: state.DigestOf(raw), Platform: events.Platform(cfg.Platform), Created: cfg.Created},
+		osVersion: cfg.OSVersion,
+	}
 	names := map[events.Digest]string{}
 	for i, id := range cfg.DiffIDs {
+		d := events.Digest(id)
+		layer := state.ImageLayer{Descriptor: state.Descriptor{Digest: d}, CreatedBy: cfg.CreatedBy[i]}
 		e, err := a.find(saved.Layers[i])
-		if err != nil {
+		switch {
+		case err == nil:
+			layer.Size = e.size
+		case len(saved.LayerSources[id].URLs) > 0:
+			layer.Foreign = true
+		default:
 			return image{}, err
 		}
-		d := events.Digest(id)
 		names[d] = saved.Layers[i]
-		img.Layers = append(img.Layers, state.ImageLayer{
-			Descriptor: state.Descriptor{Digest: d, Size: e.size}, CreatedBy: cfg.CreatedBy[i],
-		})
+		img.Layers = append(img.Layers, layer)
 	}
 	img.blob = func(_ context.Context, d events.Digest) (io.ReadCloser, error) {
 		r, err := a.Open(names[d])
@@ -80,6 +91,9 @@ func dockerImage(a *archive) (image, error) {
 
 func onlySaved(a *archive) (savedImage, error) {
 	raw, err := readFile(a, "manifest.json")
+	if _, old := a.entries["repositories"]; err != nil && old {
+		return savedImage{}, errors.New("saved by a Docker before 1.10: load it and save it again")
+	}
 	if err != nil {
 		return savedImage{}, fmt.Errorf("%w (an OCI layout is named as oci-archive:FILE)", err)
 	}
@@ -97,19 +111,30 @@ func onlySaved(a *archive) (savedImage, error) {
 // leave on: what is named by its diff id is verified without it.
 func plain(r io.ReadCloser) (io.ReadCloser, error) {
 	b := bufio.NewReader(r)
-	head, err := b.Peek(2)
+	head, err := b.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(err, r.Close())
 	}
-	if !bytes.Equal(head, []byte("\x1f\x8b")) {
+	switch { // an archive's section needs no closing
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("layer is corrupt: %w", err), r.Close())
+		}
+		return z, nil
+	case bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("layer is corrupt: %w", err), r.Close())
+		}
+		return z.IOReadCloser(), nil
+	default:
 		return struct {
 			io.Reader
 			io.Closer
 		}{b, r}, nil
 	}
-	z, err := gzip.NewReader(b)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("layer is corrupt: %w", err), r.Close())
-	}
-	return z, nil // an archive's section needs no closing
 }
+
+// zstdWindow bounds what a layer may ask to be kept in memory.
+const zstdWindow = 64 << 20

@@ -16,6 +16,7 @@ import (
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
+	"github.com/landwaiter/landwaiter/services/worker/internal/fingerprint"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layer"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layers"
@@ -52,7 +53,9 @@ type Options struct {
 	Notice func(string)
 	// Reader reads layers.
 	Reader *layer.Reader
-	Now    func() time.Time
+	// Known is held against each layer; nil: nothing is known.
+	Known *fingerprint.List
+	Now   func() time.Time
 }
 
 // atOnce is how many layers are read at a time, as a worker does by default.
@@ -83,9 +86,8 @@ func assessed(ctx context.Context, o Options, img image) (verdict.Report, error)
 	if err != nil {
 		return verdict.Report{}, err
 	}
-	report := assess.Report(db, assess.Subject{
-		Digest: img.Digest, Platform: img.Platform, ScannedAt: at, Inventory: state.DigestOf(raw),
-	}, inv, o.Now())
+	report := assess.Report(db, assess.Subject{Digest: img.Digest, Platform: img.Platform, Inventory: state.DigestOf(raw)}, inv)
+	report = assess.Dated(report, db, at, o.Now())
 	report.Image.Host, report.Image.Repository = img.host, img.repository
 	if img.tag != "" {
 		report.Image.Tags = []string{img.tag}
@@ -119,7 +121,7 @@ func take(ctx context.Context, o Options, img image) (inventory.Image, error) {
 			if err != nil {
 				return err
 			}
-			made[i] = inv
+			made[i] = o.Known.Mark(inv)
 			meter.Done(i, l.Size)
 			return nil
 		})
@@ -127,7 +129,11 @@ func take(ctx context.Context, o Options, img image) (inventory.Image, error) {
 	if err := group.Wait(); err != nil {
 		return inventory.Image{}, err
 	}
-	return merge.Merge(layers.EngineKey(o.Reader.Engine()), made, history), nil
+	merged := merge.Merge(layers.EngineKey(o.Reader.Engine()+o.Known.Version()), made, history)
+	if img.Platform.OS == "windows" {
+		merge.Windows(&merged, img.osVersion)
+	}
+	return merged, nil
 }
 
 func read(ctx context.Context, r *layer.Reader, img image, d events.Digest, tell func(int64)) (inventory.Layer, error) {
@@ -147,6 +153,7 @@ type image struct {
 	state.Image
 
 	host, repository, tag string
+	osVersion             string // of Windows images
 	blob                  func(context.Context, events.Digest) (io.ReadCloser, error)
 	close                 func() error
 }

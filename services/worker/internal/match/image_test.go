@@ -20,7 +20,8 @@ func TestMatchWithoutDatabase(t *testing.T) {
 
 func TestMatchNotes(t *testing.T) {
 	db := database(t, record("A-1", statement("npm", "x", "SEMVER", "introduced 0", `"versions":["weird"]`)),
-		record("A-2", statement("Debian:12", "x", "ECOSYSTEM", "introduced 0")))
+		record("A-2", statement("Debian:12", "x", "ECOSYSTEM", "introduced 0")),
+		record("A-3", statement("Packagist", "a/x", "ECOSYSTEM", "introduced 0, fixed 2.0.0")))
 	tests := []struct {
 		name  string
 		pkg   inventory.Package
@@ -36,6 +37,8 @@ func TestMatchNotes(t *testing.T) {
 		{"no version", inventory.Package{Name: "x", Ecosystem: "npm"}, []string{verdict.NoteUnknownPackageVersion}, 0},
 		{"no version, nothing about it", inventory.Package{Name: "y", Ecosystem: "npm"}, nil, 0},
 		{"development version", inventory.Package{Name: "x", Version: "(devel)", Ecosystem: "npm"}, []string{verdict.NoteUnknownPackageVersion}, 0},
+		{"branch", inventory.Package{Name: "a/x", Version: "dev-main", Ecosystem: "Packagist"}, []string{verdict.NoteUnknownPackageVersion}, 0},
+		{"version of a branch", inventory.Package{Name: "a/x", Version: "v1.0.0", Ecosystem: "Packagist"}, nil, 1},
 		{"strange version", inventory.Package{Name: "x", Version: "latest", Ecosystem: "npm"}, []string{verdict.NoteVersionUnparsable}, 0},
 		{"strange version in a list", inventory.Package{Name: "x", Version: "weird", Ecosystem: "npm"}, []string{verdict.NoteVersionUnparsable}, 1},
 	}

@@ -19,14 +19,16 @@ import (
 
 // Match gives an image's findings, worst first, and notes about the packages
 // that could not be compared. It never panics and never keeps silent: without
-// a database (nil) there is a note and no finding. Findings of several images
-// share their slices; they must not be changed.
+// a database (nil) there is a note, and no finding but those of the user's list
+// of fingerprints. Findings of several images share their slices; they must not
+// be changed.
 func Match(db *advisory.DB, img inventory.Image) ([]verdict.Finding, []verdict.Note) {
+	found := listedFiles(img.Packages)
 	if db == nil {
-		return []verdict.Finding{}, []verdict.Note{{Code: verdict.NoteNoDatabase, Message: "there is no advisory database; nothing was compared"}}
+		return finish(found, img.Layers), []verdict.Note{{Code: verdict.NoteNoDatabase, Message: "there is no advisory database; nothing was compared"}}
 	}
-	m := matcher{db: db, ecosystems: map[string]ecosystem{}, notes: newNotes()}
-	found := make([]stamped, 0, len(img.Packages))
+	m := matcher{db: db, ecosystems: map[string]ecosystem{}, notes: newNotes(), noOS: saysUnsupported(img)}
+	found = slices.Grow(found, len(img.Packages))
 	for i := range img.Packages {
 		pkg := &img.Packages[i]
 		if pkg.OwnedBy != "" && m.covers(owner(img.Packages, pkg.OwnedBy)) {
@@ -45,6 +47,13 @@ type matcher struct {
 	db         *advisory.DB
 	ecosystems map[string]ecosystem
 	notes      *notes
+	noOS       bool // the inventory says already that its distribution is not supported
+}
+
+// saysUnsupported tells whether the merge has noted that packages of the
+// distribution cannot be compared. What it says once is not said again.
+func saysUnsupported(img inventory.Image) bool {
+	return slices.ContainsFunc(img.Notes, func(n verdict.Note) bool { return n.Code == verdict.NoteUnsupportedOS })
 }
 
 // ecosystem is what is known of one that a package names.
@@ -93,7 +102,10 @@ func isOS(kind string) bool { return kind == "deb" || kind == "apk" || kind == "
 // findings gives a package's findings without package and layer.
 func (m *matcher) findings(pkg *inventory.Package) []verdict.Finding {
 	if pkg.Ecosystem == "" {
-		m.notes.unknownEcosystem(pkg)
+		// Of a file that only the user's list knows, nothing else can be known.
+		if pkg.Evidence != inventory.Hashed && (!m.noOS || !isOS(pkg.Type)) {
+			m.notes.unknownEcosystem(pkg)
+		}
 		return nil
 	}
 	e := m.ecosystem(pkg.Ecosystem)

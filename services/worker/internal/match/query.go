@@ -26,6 +26,8 @@ func query(canonical string, pkg *inventory.Package) advisory.Query {
 			q.Name = "stdlib"
 		}
 		q.Version = goVersion(q.Version)
+	case family == "Packagist" && strings.HasPrefix(q.Version, "dev-"):
+		q.Version = "" // a branch: it is neither before nor after any release
 	}
 	q.Name = advisory.NormalName(family, q.Name)
 	q.Version = usable(q.Version)

@@ -156,7 +156,7 @@ func TestMergeEcosystems(t *testing.T) {
 		{"wolfi", "20230201", "apk", "Wolfi", "pkg:apk/wolfi/p@1:2-3?arch=a&distro=wolfi-20230201", ""},
 		{"almalinux", "9.4", "rpm", "AlmaLinux:9", "pkg:rpm/almalinux/p@2-3?arch=a&distro=almalinux-9.4&epoch=1", ""},
 		{"rocky", "9.4", "rpm", "Rocky Linux:9", "pkg:rpm/rocky/p@2-3?arch=a&distro=rocky-9.4&epoch=1", ""},
-		{"rhel", "9.4", "rpm", "Red Hat", "pkg:rpm/redhat/p@2-3?arch=a&distro=rhel-9.4&epoch=1", ""},
+		{"rhel", "9.4", "rpm", "Red Hat:enterprise_linux:9", "pkg:rpm/redhat/p@2-3?arch=a&distro=rhel-9.4&epoch=1", ""},
 		{"fedora", "40", "rpm", "", "pkg:rpm/fedora/p@2-3?arch=a&distro=fedora-40&epoch=1", verdict.NoteUnsupportedOS},
 		{"amzn", "2023", "rpm", "", "pkg:rpm/amzn/p@2-3?arch=a&distro=amzn-2023&epoch=1", verdict.NoteUnsupportedOS},
 		{"kali", "2024.1", "deb", "", "pkg:deb/kali/p@1:2-3?arch=a&distro=kali-2024.1", verdict.NoteUnsupportedOS},
@@ -195,6 +195,15 @@ func TestMergeLanguages(t *testing.T) {
 		{"golang", "stdlib", "Go", "pkg:golang/stdlib@1.2.3"},
 		{"golang", "github.com/x/y/v2", "Go", "pkg:golang/github.com/x/y/v2@v1.2.3"},
 		{"maven", "org.x:y", "Maven", "pkg:maven/org.x/y@1.2.3"},
+		{"gem", "rack", "RubyGems", "pkg:gem/rack@1.2.3"},
+		{"cargo", "time", "crates.io", "pkg:cargo/time@1.2.3"},
+		{"nuget", "Newtonsoft.Json", "NuGet", "pkg:nuget/Newtonsoft.Json@1.2.3"},
+		{"composer", "symfony/console", "Packagist", "pkg:composer/symfony/console@1.2.3"},
+		{"cran", "jsonlite", "CRAN", "pkg:cran/jsonlite@1.2.3"},
+		{"bioconductor", "limma", "Bioconductor", "pkg:bioconductor/limma@1.2.3"},
+		{"vscode-extension", "ms-python.python", "VSCode", "pkg:vscode-extension/ms-python/python@1.2.3"},
+		{"bitnami", "nginx", "Bitnami", "pkg:bitnami/nginx@1.2.3"},
+		{"conda", "openssl", "", "pkg:conda/openssl@1.2.3"},
 	}
 	for _, tt := range tests {
 		got := merge.Merge("e", []inventory.Layer{{

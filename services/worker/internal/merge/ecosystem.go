@@ -1,11 +1,8 @@
 package merge
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
 
-	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
 
@@ -15,105 +12,62 @@ type distribution struct {
 	name string // OSV ecosystem with release; empty: none
 }
 
-// ecosystem maps an os-release to OSV's name. Only what is known to have
-// advisories there is mapped: a derivative's packages are not its parent's.
-func (r release) ecosystem() distribution {
-	version := r.version()
-	major, rest, _ := strings.Cut(version, ".")
-	if _, err := strconv.Atoi(major); err != nil {
-		major = "" // testing and unstable releases have none
-	}
-	switch id := r.id(); id {
-	case "debian":
-		return released("deb", "Debian", major)
-	case "ubuntu":
-		return released("deb", "Ubuntu", ubuntu(major, version))
-	case "alpine":
-		minor, _, _ := strings.Cut(rest, ".")
-		if _, err := strconv.Atoi(minor); err != nil || major == "" {
-			return distribution{kind: "apk"} // edge: 3.21_alpha20240807
+// of returns the ecosystem of a package.
+func (d distribution) of(p inventory.Package) string {
+	if osPackage(p.Type) {
+		if p.Type != d.kind {
+			return ""
 		}
-		return released("apk", "Alpine", "v"+major+"."+minor)
-	case "wolfi":
-		return distribution{kind: "apk", name: "Wolfi"}
-	case "chainguard":
-		return distribution{kind: "apk", name: "Chainguard"}
-	case "almalinux":
-		return released("rpm", "AlmaLinux", major)
-	case "rocky":
-		return released("rpm", "Rocky Linux", major)
-	case "rhel":
-		// The suffix would be a CPE, which os-release does not tell.
-		return distribution{kind: "rpm", name: "Red Hat"}
-	default:
-		return distribution{}
+		return ubuntuStream(d.name, p.Version)
+	}
+	return language(p.Type)
+}
+
+// languages are OSV's ecosystems by the types of package URLs.
+func languages() [14][2]string {
+	return [...][2]string{
+		{"npm", "npm"},
+		{"pypi", "PyPI"},
+		{"golang", "Go"},
+		{"maven", "Maven"},
+		{"gem", "RubyGems"},
+		{"cargo", "crates.io"},
+		{"nuget", "NuGet"},
+		{"composer", "Packagist"},
+		{"cran", "CRAN"},
+		{"bioconductor", "Bioconductor"},
+		{"hex", "Hex"},
+		{"pub", "Pub"},
+		{"bitnami", "Bitnami"},
+		{"vscode-extension", "VSCode"},
 	}
 }
 
-func released(kind, name, suffix string) distribution {
-	if suffix == "" {
-		return distribution{kind: kind}
-	}
-	return distribution{kind: kind, name: name + ":" + suffix}
-}
-
-// ubuntu marks the releases with long-term support: those of April in even years.
-func ubuntu(major, version string) string {
-	year, err := strconv.Atoi(major)
-	if err != nil {
-		return ""
-	}
-	if year%2 == 0 && strings.HasSuffix(version, ".04") {
-		return version + ":LTS"
-	}
-	return version
-}
-
-// of returns the ecosystem of a package of the type.
-func (d distribution) of(kind string) string {
-	switch kind {
-	case d.kind:
-		return d.name
-	case "npm":
-		return "npm"
-	case "pypi":
-		return "PyPI"
-	case "golang":
-		return "Go"
-	case "maven":
-		return "Maven"
-	default:
-		return ""
-	}
-}
-
-// unsupported notes why a distribution's packages cannot be matched, once an
-// image. That there is no distribution is no gap.
-func unsupported(image inventory.Image, d distribution) []verdict.Note {
-	var packages, covered int
-	for _, p := range image.Packages {
-		if osPackage(p.Type) {
-			packages++
-			if p.Ecosystem != "" {
-				covered++
-			}
+// language is the ecosystem of a package that is no distribution's; empty: OSV
+// has none, as for conda's.
+func language(kind string) string {
+	for _, pair := range languages() {
+		if pair[0] == kind {
+			return pair[1]
 		}
 	}
-	name := strings.TrimSpace(image.OS.ID + " " + image.OS.Version)
-	note := verdict.Note{Code: verdict.NoteUnsupportedOS}
+	return ""
+}
+
+// ubuntuStream tells the packages of Ubuntu Pro apart by their versions:
+// 1.0.2g-1ubuntu4.20+esm9 is of its extended maintenance, and
+// 1.1.1f-1ubuntu2.fips.7 of its certified builds. They have advisories of their
+// own, in which alone those versions count as fixed.
+func ubuntuStream(name, version string) string {
+	release, ok := strings.CutPrefix(name, "Ubuntu:")
 	switch {
-	case image.OS.ID == "" && packages > 0:
-		note.Message = fmt.Sprintf("the distribution of %d packages is not known: there is no os-release", packages)
-	case image.OS.ID == "":
-		return nil
-	case d.name == "":
-		note.Message = "no advisories are kept for " + name
-	case packages == 0:
-		note = verdict.Note{Code: verdict.NoteFileUnreadable, Message: "the package database of " + name + " is missing"}
-	case covered < packages:
-		note.Message = fmt.Sprintf("%d packages are not of the kind %s uses", packages-covered, name)
+	case !ok:
+		return name
+	case strings.Contains(version, "fips"):
+		return "Ubuntu:Pro:FIPS-updates:" + release
+	case strings.Contains(version, "+esm") || strings.Contains(version, "~esm"):
+		return "Ubuntu:Pro:" + release
 	default:
-		return nil
+		return name
 	}
-	return []verdict.Note{note}
 }

@@ -16,8 +16,10 @@ import (
 func Merge(engine string, layers []inventory.Layer, history []verdict.Layer) inventory.Image {
 	s := newState()
 	image := inventory.Image{Engine: engine, Layers: []verdict.Layer{}, Packages: []inventory.Package{}, Notes: []verdict.Note{}}
+	windows := false
 	for i, layer := range layers {
 		s.apply(i, layer)
+		windows = windows || windowsLayer(layer)
 		described := verdict.Layer{Index: i, Digest: layer.Digest, Size: layer.Size}
 		if i < len(history) {
 			described = history[i]
@@ -31,11 +33,14 @@ func Merge(engine string, layers []inventory.Layer, history []verdict.Layer) inv
 	ecosystem := release.ecosystem()
 	for i := range image.Packages {
 		p := &image.Packages[i]
-		p.Ecosystem = ecosystem.of(p.Type)
+		p.Ecosystem = ecosystem.of(*p)
 		p.PURL = purl(*p, release)
 	}
 	markOwned(image.Packages, s.owners)
-	image.Notes = append(image.Notes, unsupported(image, ecosystem)...)
+	image.Notes = append(image.Notes, gaps(image, ecosystem)...)
+	if windows && image.OS.ID == "" {
+		Windows(&image, "")
+	}
 	slices.SortFunc(image.Packages, inventory.Compare)
 	return image
 }

@@ -3,6 +3,8 @@ package merge_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +26,19 @@ type entry = layertest.Entry
 // read reads layers as the pipeline does: each goes through storage, too.
 func read(tb testing.TB, layers ...[]entry) []inventory.Layer {
 	tb.Helper()
-	limits := layer.DefaultLimits()
+	return readWith(tb, layer.DefaultLimits(), layers...)
+}
+
+// readHashed takes fingerprints too.
+func readHashed(tb testing.TB, layers ...[]entry) []inventory.Layer {
+	tb.Helper()
+	return readWith(tb, layer.DefaultLimits().WithFingerprints(), layers...)
+}
+
+func sum(content string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(content))) }
+
+func readWith(tb testing.TB, limits layer.Limits, layers ...[]entry) []inventory.Layer {
+	tb.Helper()
 	set, err := extract.New(limits.Archives)
 	if err != nil {
 		tb.Fatal(err)

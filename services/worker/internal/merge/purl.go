@@ -11,8 +11,7 @@ import (
 // purl names the package worldwide. A distribution's package has no such name
 // while the distribution is not known.
 func purl(p inventory.Package, r release) string {
-	var namespace string
-	name, version := p.Name, p.Version
+	namespace, name, version := "", p.Name, p.Version
 	qualifiers := map[string]string{}
 	switch p.Type {
 	case "deb", "apk", "rpm":
@@ -31,17 +30,32 @@ func purl(p inventory.Package, r release) string {
 				qualifiers["epoch"], version = epoch, rest
 			}
 		}
-	case "npm", "golang":
-		if at := strings.LastIndexByte(name, '/'); at >= 0 {
-			namespace, name = name[:at], name[at+1:]
+	case "generic":
+		if p.Listed != nil {
+			qualifiers["checksum"] = p.Listed.Hash
 		}
+	default:
+		namespace, name = spaced(p.Type, name)
 		if p.Type == "golang" && p.Name != "stdlib" {
 			version = "v" + strings.TrimPrefix(version, "v")
 		}
-	case "maven":
-		if group, artifact, ok := strings.Cut(name, ":"); ok {
-			namespace, name = group, artifact
-		}
 	}
 	return packageurl.NewPackageURL(p.Type, namespace, name, version, packageurl.QualifiersFromMap(qualifiers), "").ToString()
+}
+
+// spaced takes the name of a language's package apart where it has a namespace.
+func spaced(kind, whole string) (namespace, name string) {
+	at := -1
+	switch kind {
+	case "npm", "golang", "composer":
+		at = strings.LastIndexByte(whole, '/')
+	case "maven":
+		at = strings.IndexByte(whole, ':')
+	case "vscode-extension":
+		at = strings.IndexByte(whole, '.')
+	}
+	if at < 0 {
+		return "", whole
+	}
+	return whole[:at], whole[at+1:]
 }

@@ -15,29 +15,18 @@ import (
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
-	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
 	"github.com/landwaiter/landwaiter/services/worker/internal/scan"
 )
 
-// Ask publishes the wish for an image's verdict to be made again.
-func Ask(ctx context.Context, b *bus.Bus, d events.Digest, version string) error {
-	e, err := events.New(events.VerdictRequested{Digest: d, Database: version}, events.Meta{
-		ID: "rematch/" + d.Token() + "/" + version, Source: "worker", Time: time.Now(),
-	})
-	if err != nil {
-		return err
-	}
-	return b.Publish(ctx, failpoint.RematchPublish, e)
-}
-
-// Matcher handles these wishes.
+// Matcher handles the wishes for verdicts to be made again.
 type Matcher struct {
 	Bus       *bus.Bus
 	State     *state.Store
 	Databases *assess.Databases
+	Teller    assess.Teller
 	Now       func() time.Time
 	Log       *zap.Logger
 }
@@ -70,22 +59,13 @@ func (m *Matcher) Handle(ctx context.Context, d bus.Delivery) error {
 			return nil
 		}
 		if rec.Value.Database == current {
-			return m.repeat(ctx, d, rec.Value)
+			return m.announce(ctx, rec.Value)
 		}
 		err = m.make(ctx, rec)
 		if !errors.Is(err, state.ErrConflict) {
 			return err
 		}
 	}
-}
-
-// repeat announces a verdict again whose first delivery may have died between
-// storing and announcing it.
-func (m *Matcher) repeat(ctx context.Context, d bus.Delivery, img state.Image) error {
-	if d.Delivered < 2 {
-		return nil
-	}
-	return m.announce(ctx, img)
 }
 
 func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error {
@@ -106,21 +86,17 @@ func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error
 	if err != nil {
 		return bus.DeadLetter(fmt.Errorf("inventory of %s: %w", img.Digest, err))
 	}
-	var report verdict.Report
-	m.Databases.With(func(db *advisory.DB) {
-		report = assess.Report(db, assess.Subject{
-			Digest: img.Digest, Platform: img.Platform, ScannedAt: img.ScannedAt, Inventory: img.Inventory,
-		}, inv, m.Now())
-	})
-	if raw, err = assess.Encode(report); err != nil {
-		return err
-	}
-	object, err := m.State.Reports.Put(ctx, failpoint.RematchReport, raw)
+	v, err := m.Databases.Make(assess.Subject{Digest: img.Digest, Platform: img.Platform, Inventory: img.Inventory}, inv)
 	if err != nil {
 		return err
 	}
+	if v.Object != img.Report {
+		if err := v.Store(ctx, m.State, failpoint.RematchReport); err != nil {
+			return err
+		}
+	}
 	status, failure := img.Status, img.Error
-	assess.Commit(&rec.Value, report, object)
+	v.Commit(&rec.Value, m.Now())
 	if failure != "" || status == verdict.Scanning {
 		// A newer scan failed or runs: its state stays visible beside the
 		// verdict that still stands.
@@ -132,12 +108,17 @@ func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error
 	return m.announce(ctx, rec.Value)
 }
 
+// announce tells of the verdict, unless that was done or it is no other than
+// the one before. What a crash cut off is told when the wish comes again.
 func (m *Matcher) announce(ctx context.Context, img state.Image) error {
+	if img.Announced == img.Report {
+		return nil
+	}
 	job := state.Job{Digest: img.Digest, Generation: img.Generation, StartedAt: img.MatchedAt, EndedAt: m.Now()}
-	return m.State.Places.All(ctx, state.PlacesOfImage(img.Digest), func(p state.Record[state.Place]) error {
+	err := m.State.Places.All(ctx, state.PlacesOfImage(img.Digest), func(p state.Record[state.Place]) error {
 		data := scan.Completed(job, img, p.Value)
 		e, err := events.New(data, events.Meta{
-			ID:     "verdict/" + plan.ScanID(job) + "/" + img.Report.Token() + "/" + p.Value.Registry + "/" + p.Value.Repository,
+			ID:     fmt.Sprintf("verdict/%s/%d/%s/%s", plan.ScanID(job), img.Verdict, p.Value.Registry, p.Value.Repository),
 			Source: "worker/" + p.Value.Registry, Time: data.CompletedAt,
 		})
 		if err != nil {
@@ -145,4 +126,8 @@ func (m *Matcher) announce(ctx context.Context, img state.Image) error {
 		}
 		return m.Bus.Publish(ctx, failpoint.RematchCompleted, e)
 	})
+	if err != nil {
+		return err
+	}
+	return m.Teller.Tell(ctx, img)
 }

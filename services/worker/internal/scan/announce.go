@@ -35,6 +35,9 @@ func (s *Scanner) Announce(ctx context.Context, rec state.Record[state.Job]) err
 	if err != nil {
 		return err
 	}
+	if err := s.Teller.Tell(ctx, img.Value); err != nil {
+		return err
+	}
 	if j.Dead {
 		if err := s.bury(ctx, j); err != nil {
 			return err
@@ -126,8 +129,8 @@ func Completed(j state.Job, img state.Image, p state.Place) events.ScanCompleted
 	}
 }
 
-// bury keeps the job's wake-up as a dead letter: replaying it starts nothing
-// by itself, but names what failed and why.
+// bury keeps the job's wake-up as a dead letter, which names what failed and
+// why. Whoever replays it has the job tried again.
 func (s *Scanner) bury(ctx context.Context, j state.Job) error {
 	e, err := events.New(j.WakeUp(), events.Meta{ID: "dead/" + plan.ScanID(j), Source: "worker", Time: j.EndedAt})
 	if err != nil {

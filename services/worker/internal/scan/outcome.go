@@ -24,13 +24,14 @@ type outcome struct {
 	counts  bool          // as an attempt that failed
 	forever bool          // it will never work
 	pause   time.Duration // before the next attempt
+	class   state.FailureClass
 }
 
 // judge is the one place that says what a scan's error means. Waiting for a
 // registry never counts.
 func judge(err error, j state.Job, now time.Time, retry time.Duration) outcome {
 	var unavailable *registry.Unavailable
-	o := outcome{reason: err.Error()}
+	o := outcome{reason: err.Error(), class: classOf(err)}
 	switch {
 	case errors.As(err, &unavailable):
 		o.pause = max(unavailable.RetryAfter, patience(now.Sub(j.QueuedAt)))
@@ -61,6 +62,18 @@ func permanent(err error) bool {
 	return false
 }
 
+// classOf says what kind of failure a scan's error is.
+func classOf(err error) state.FailureClass {
+	switch {
+	case errors.Is(err, layer.ErrCorrupt), errors.Is(err, layer.ErrNotLayer):
+		return state.FailureInvalid
+	case errors.Is(err, layer.ErrTooLarge):
+		return state.FailureTooLarge
+	default:
+		return plan.Class(err)
+	}
+}
+
 // failed records an attempt that ended with an error.
 func (s *Scanner) failed(ctx context.Context, j state.Job, err error) error {
 	o := judge(err, j, s.Now(), s.Retry)
@@ -69,6 +82,7 @@ func (s *Scanner) failed(ctx context.Context, j state.Job, err error) error {
 	if o.counts {
 		j.Attempts.Errors++
 	}
+	j.Class = o.class
 	if o.forever {
 		return s.fail(ctx, j, o.reason, false)
 	}
@@ -84,7 +98,7 @@ func (s *Scanner) release(ctx context.Context, j state.Job, o outcome, cause err
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := s.change(ctx, failpoint.ScanRelease, j, func(rec *state.Job) {
-		rec.Attempts = j.Attempts
+		rec.Attempts, rec.Class = j.Attempts, j.Class
 		rec.Release(s.Now(), o.pause, o.reason)
 	})
 	if errors.Is(err, errCancelled) || errors.Is(err, errLost) {
@@ -113,7 +127,7 @@ func (s *Scanner) fail(ctx context.Context, j state.Job, why string, dead bool) 
 		return err
 	}
 	return s.end(ctx, j, func(rec *state.Job) {
-		rec.Attempts = j.Attempts
+		rec.Attempts, rec.Class = j.Attempts, j.Class
 		rec.Dead = dead
 		rec.End(state.JobFailed, why, s.Now())
 	})

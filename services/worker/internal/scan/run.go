@@ -7,19 +7,18 @@ import (
 	"slices"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
-	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layers"
 	"github.com/landwaiter/landwaiter/services/worker/internal/merge"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
-	"github.com/landwaiter/landwaiter/services/worker/internal/registries"
 )
 
 // run makes the image's inventory and report and stores both in the image's
@@ -101,7 +100,7 @@ func (s *Scanner) inventory(ctx context.Context, j state.Job, img state.Image) (
 		reg, err := s.Registries.Get(r.Registry)
 		if err == nil {
 			var inv inventory.Image
-			if inv, err = s.layers(ctx, reg, r.Repository, img); err == nil {
+			if inv, err = s.layers(ctx, layers.Source{Registry: reg, Repository: r.Repository, Sweep: j.Lane == events.LaneSweep}, img); err == nil {
 				return inv, reg.Settings.TrustGroup(), nil
 			}
 		}
@@ -117,7 +116,7 @@ func (s *Scanner) inventory(ctx context.Context, j state.Job, img state.Image) (
 }
 
 // layers gets every layer's inventory and lays them over each other.
-func (s *Scanner) layers(ctx context.Context, reg registries.Registry, repository string, img state.Image) (inventory.Image, error) {
+func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Image) (inventory.Image, error) {
 	made := make([]inventory.Layer, len(img.Layers))
 	history := make([]verdict.Layer, len(img.Layers))
 	sizes := make([]int64, len(img.Layers))
@@ -135,10 +134,9 @@ func (s *Scanner) layers(ctx context.Context, reg registries.Registry, repositor
 			continue
 		}
 		group.Go(func() error {
-			inv, err := s.Shelf.Get(ctx, layers.Source{
-				Registry: reg, Repository: repository, Digest: l.Digest,
-				Progress: func(n int64) { meter.Read(i, n) },
-			})
+			src := from
+			src.Digest, src.Progress = l.Digest, func(n int64) { meter.Read(i, n) }
+			inv, err := s.Shelf.Get(ctx, src)
 			if err != nil {
 				return err
 			}
@@ -150,7 +148,7 @@ func (s *Scanner) layers(ctx context.Context, reg registries.Registry, repositor
 	if err := group.Wait(); err != nil {
 		return inventory.Image{}, err
 	}
-	s.Shelf.Ledger.Needed(context.WithoutCancel(ctx), reg.Settings.TrustGroup(), len(sizes), sum(sizes))
+	s.Shelf.Ledger.Needed(context.WithoutCancel(ctx), from.Registry.Settings.TrustGroup(), len(sizes), sum(sizes))
 	return merge.Merge(s.Engine, made, history), nil
 }
 
@@ -177,33 +175,38 @@ type made struct {
 // again if the database was replaced meanwhile.
 func (s *Scanner) assess(ctx context.Context, j state.Job, m made) error {
 	for {
-		version := s.Databases.Version()
-		var report verdict.Report
-		s.Databases.With(func(db *advisory.DB) {
-			report = assess.Report(db, assess.Subject{
-				Digest: j.Digest, Platform: j.Platform, ScannedAt: m.at, Inventory: m.object,
-			}, m.inventory, s.Now())
-		})
-		raw, err := assess.Encode(report)
+		v, err := s.Databases.Make(assess.Subject{Digest: j.Digest, Platform: j.Platform, Inventory: m.object}, m.inventory)
 		if err != nil {
 			return err
 		}
-		object, err := s.State.Reports.Put(ctx, failpoint.ScanReport, raw)
-		if err != nil {
+		if err := v.Store(ctx, s.State, failpoint.ScanReport); err != nil {
 			return err
 		}
-		if err := s.commit(ctx, j, m, report, object); err != nil {
+		if err := s.commit(ctx, j, m, v); err != nil {
 			return err
 		}
-		if s.Databases.Version() == version {
+		if s.Databases.Version() == v.Database.Version {
+			s.overtaken(ctx, j, v)
 			return nil
 		}
 	}
 }
 
+// overtaken asks for the verdict to be made again where the current database
+// is one that this worker has not opened yet. The keeper would, later.
+func (s *Scanner) overtaken(ctx context.Context, j state.Job, v assess.Verdict) {
+	current, err := s.Databases.Current(ctx)
+	if err == nil && current != "" && current != v.Database.Version {
+		err = assess.Ask(ctx, s.Bus, j.Digest, current, "scan/"+plan.ScanID(j)+"/"+v.Database.Version)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.Log.Warn("current database not looked up", zap.String("digest", string(j.Digest)), zap.Error(err))
+	}
+}
+
 // commit makes inventory and verdict the image's, unless a newer start has
 // committed before.
-func (s *Scanner) commit(ctx context.Context, j state.Job, m made, r verdict.Report, object events.Digest) error {
+func (s *Scanner) commit(ctx context.Context, j state.Job, m made, v assess.Verdict) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -213,7 +216,7 @@ func (s *Scanner) commit(ctx context.Context, j state.Job, m made, r verdict.Rep
 		}
 		img.Engine, img.Inventory, img.ScannedAt = s.Engine, m.object, m.at
 		img.Trust = addTrust(img.Trust, m.trust)
-		assess.Commit(img, r, object)
+		v.Commit(img, s.Now())
 		img.Generation, img.Error = j.Generation, ""
 		return nil
 	})

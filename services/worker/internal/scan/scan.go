@@ -29,6 +29,7 @@ type Scanner struct {
 	Registries *registries.Set
 	Shelf      *layers.Shelf
 	Databases  *assess.Databases
+	Teller     assess.Teller
 	Engine     string // what an inventory made now depends on besides its layers
 	Worker     string // names this process in leases
 	// Lease is how long a job of a worker that has gone silent stays its own.
@@ -97,6 +98,10 @@ func (s *Scanner) claim(ctx context.Context, rec state.Record[state.Job]) error 
 		return err
 	}
 	if why := rec.Value.Exhausted(now); why != "" {
+		rec.Value.Class = state.FailureDeadline
+		if rec.Value.Attempts.Crashes >= state.MaxCrashes {
+			rec.Value.Class = state.FailureCrash
+		}
 		return s.fail(ctx, rec.Value, why, true)
 	}
 	return s.work(ctx, rec.Value)
@@ -136,6 +141,7 @@ func (s *Scanner) work(ctx context.Context, j state.Job) error {
 		s.Log.Info("scan dropped", zap.String("digest", string(j.Digest)), zap.NamedError("reason", cause))
 		return s.dropped(context.WithoutCancel(ctx), j)
 	case errors.Is(cause, errDeadline):
+		j.Class = state.FailureDeadline
 		return s.fail(ctx, j, errDeadline.Error(), true)
 	case ctx.Err() != nil:
 		return s.release(context.WithoutCancel(ctx), j, outcome{reason: "the worker was stopped"}, err)
