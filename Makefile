@@ -19,6 +19,7 @@ E2E_TIMEOUT   ?= 20m
 # Pipelines killed at the same time: they mostly wait.
 CRASH_PARALLEL ?= 6
 FUZZTIME      ?= 20s
+FUZZ_JOBS     ?= 2
 BENCH         ?= .
 BENCH_PACKAGES ?= work
 RUN_DATA      ?= .landwaiter
@@ -50,14 +51,8 @@ e2e: build ## end to end against Debian's registry, Redis and a real image; need
 	LANDWAITER_E2E=1 LANDWAITER_BIN=$(CURDIR)/bin go test -count=1 -p 1 -timeout $(E2E_TIMEOUT) ./test/... && \
 	LANDWAITER_E2E=1 go test -count=1 -parallel $(CRASH_PARALLEL) -timeout $(E2E_TIMEOUT) ./services/landwaiter/crashtest
 
-fuzz: ## every fuzz target for FUZZTIME (20s)
-	@set -e; for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' work); do \
-	  listed=$$(go test -list '^Fuzz' $$package); \
-	  for target in $$(echo "$$listed" | grep '^Fuzz'); do \
-	    echo "$$package $$target"; \
-	    go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
-	  done; \
-	done
+fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ_JOBS at a time, FUZZ_PACKAGES=pattern
+	FUZZTIME=$(FUZZTIME) FUZZ_JOBS=$(FUZZ_JOBS) test/fuzz.sh
 
 bench: build ## benchmarks and the measures of whole processes, see docs/benchmarks.md (BENCH=pattern BENCH_PACKAGES=work)
 	LANDWAITER_BIN=$(CURDIR)/bin go test -run '^$$' -bench '$(BENCH)' -benchmem -p 1 -timeout 30m $(BENCH_PACKAGES)

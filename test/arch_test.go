@@ -33,6 +33,9 @@ var onlyLinkedBy = map[string][]string{
 	"github.com/redis/go-redis":         {"services/report", "services/landwaiter"},
 	"github.com/alicebob/miniredis":     {"services/report", "services/landwaiter"},
 	"github.com/nats-io/nats-server/v2": {"services/landwaiter"},
+	// The registry client logs in at Amazon's; who asks no registry does not
+	// link it.
+	"github.com/aws": {"services/internal", "services/worker", "services/landwaiter"},
 }
 
 // part is the longest entry of mayImport that a path lies in, blank for none.

@@ -19,11 +19,12 @@ const roleBroker = "broker"
 // soon is generous: the machine may be busy.
 const soon = 2 * time.Minute
 
-// broker runs a server that has on its disk what it confirms, as the one in
-// `landwaiter up` does, and prints its address.
-func broker(dir string, out io.Writer) error {
+// broker runs a server and prints its address. It has on its disk what it
+// confirms, as the one in `landwaiter up` does, unless it is to sync now and
+// then only, which is a server's default.
+func broker(dir string, always bool, out io.Writer) error {
 	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, SyncAlways: true, NoLog: true,
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, SyncAlways: always, NoLog: true,
 	})
 	if err != nil {
 		return fmt.Errorf("make broker: %w", err)
@@ -40,9 +41,9 @@ func broker(dir string, out io.Writer) error {
 }
 
 // startBroker returns a new, empty broker and its address.
-func startBroker(b *testing.B) (*harness.Process, string) {
+func startBroker(b *testing.B, flags ...string) (*harness.Process, string) {
 	b.Helper()
-	return announced(b, harness.Command{Path: self(b), Args: []string{b.TempDir()}, Env: []string{envRole + "=" + roleBroker}})
+	return announced(b, harness.Command{Path: self(b), Args: append([]string{b.TempDir()}, flags...), Env: []string{envRole + "=" + roleBroker}})
 }
 
 // announced starts a process that prints its address.

@@ -95,6 +95,7 @@ func startIngest(b *testing.B, broker, config string) (*harness.Process, string)
 		Env: []string{
 			"LANDWAITER_NATS=" + broker, "LANDWAITER_CONFIG=" + config, "HOOK_SECRET=" + hookSecret,
 			"LANDWAITER_INGEST=" + hooks, "LANDWAITER_ADMIN=" + admin,
+			"LANDWAITER_NATS_SYNC=always", "LANDWAITER_INGEST_RATE=1000000",
 		},
 	})
 	harness.WaitFor(b, soon, "ingest", harness.Answers("http://"+admin+"/readyz"), p)

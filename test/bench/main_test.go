@@ -35,7 +35,7 @@ func play(role string) error {
 	case roleBare:
 		return bare(os.Args[1:], os.Stdout)
 	case roleBroker:
-		return broker(os.Args[1], os.Stdout)
+		return broker(os.Args[1], len(os.Args) == 2, os.Stdout)
 	default:
 		return fmt.Errorf("no role %q", role)
 	}

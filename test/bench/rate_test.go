@@ -80,7 +80,7 @@ func BenchmarkWebhooks(b *testing.B) {
 	ours.process, ours.url = startIngest(b, url, configuration(b, "127.0.0.1:5000"))
 	least.process, least.url = announced(b, harness.Command{Path: self(b), Args: []string{url}, Env: []string{envRole + "=" + roleBare}})
 	var ids atomic.Int64
-	for _, senders := range []int{1, 16, 64} {
+	for _, senders := range []int{1, 16, 64, 256} {
 		b.Run(strconv.Itoa(senders), func(b *testing.B) {
 			whole(b)
 			ours, least := receiver{process: ours.process, url: ours.url}, receiver{process: least.process, url: least.url}

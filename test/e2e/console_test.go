@@ -67,6 +67,7 @@ func TestConsole(t *testing.T) {
 	b.openTab("Layers")
 	t.Run("layers", func(t *testing.T) { sameRows(t, b, r.layerRows()) })
 	b.picture("layers")
+	t.Run("registry", func(t *testing.T) { in.webhookIsTold(t, b) })
 	t.Run("unknown is not clean", func(t *testing.T) { in.unknownIsNotClean(t, b) })
 }
 
@@ -76,6 +77,30 @@ func (in *installation) logIn(b *browser) {
 	b.do(chromedp.Navigate(in.console+"/"), chromedp.WaitVisible(chromedp.CSS(`#token`)))
 	b.picture("login")
 	b.do(chromedp.SendKeys(chromedp.CSS(`#token`), token+"\n"), chromedp.WaitVisible(chromedp.CSS(`#live:not([hidden])`)))
+}
+
+// webhookIsTold looks for what is to be entered at the registry, and copies it.
+func (in *installation) webhookIsTold(t *testing.T, b *browser) {
+	t.Helper()
+	b.do(chromedp.Navigate(in.console+"/registries"), chromedp.WaitVisible(chromedp.CSS(`#main tbody a`)))
+	// The one image came by a webhook, and nothing had to be found.
+	if err := row(b, "100 %", "1 of 1"); err != nil {
+		t.Error(err)
+	}
+	b.picture("registries")
+	b.do(chromedp.Click(chromedp.CSS(`#main tbody a`)), chromedp.WaitVisible(chromedp.CSS(`#lines`)))
+	text := b.text()
+	if !strings.Contains(text, "notifications:") || !strings.Contains(text, "/hooks/") {
+		t.Errorf("the page says\n%s", text)
+	}
+	b.do(chromedp.Click(chromedp.CSS(`button[data-copy="lines"]`)))
+	b.shows("that the lines were copied", func() error {
+		if text := b.text(); !strings.Contains(text, "Copied") && !strings.Contains(text, "Selected") {
+			return fmt.Errorf("the page says\n%s", text)
+		}
+		return nil
+	})
+	b.picture("registry")
 }
 
 // unknownIsNotClean looks at an image in which nothing is found because no
