@@ -198,11 +198,11 @@ func harborBody(_ string, n int, digest string) (http.Header, string) {
 }
 
 func zotBody(id string, n int, digest string) (http.Header, string) {
-	return http.Header{
-			"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}, "Ce-Id": {id}, "Ce-Source": {"zotregistry.dev"},
-			"Ce-Type": {"zotregistry.image.updated"}, "Ce-Time": {"2026-11-20T12:00:00Z"},
-		}, fmt.Sprintf(`{"name":"team/app-%d","reference":"1","digest":%q,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`,
-			n, digest)
+	header := http.Header{
+		"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}, "Ce-Id": {id}, "Ce-Source": {"zotregistry.dev"},
+		"Ce-Type": {"zotregistry.image.updated"}, "Ce-Time": {"2026-11-20T12:00:00Z"},
+	}
+	return header, fmt.Sprintf(`{"name":"team/app-%d","reference":"1","digest":%q,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`, n, digest)
 }
 
 func quayBody(_ string, n int, _ string) (http.Header, string) {

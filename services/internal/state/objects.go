@@ -63,8 +63,27 @@ func (o *Objects) PutStream(ctx context.Context, p failpoint.Point, d events.Dig
 }
 
 // Get returns the object's content, at most limit bytes, verified against its
-// digest; ErrNotFound where there is none.
+// digest; ErrNotFound where there is none. It returns when ctx ends, whatever
+// the broker does.
 func (o *Objects) Get(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
+	type answer struct {
+		content []byte
+		err     error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		content, err := o.get(ctx, d, limit)
+		done <- answer{content, err}
+	}()
+	select {
+	case a := <-done:
+		return a.content, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read %s %s: %w", o.name, d, context.Cause(ctx))
+	}
+}
+
+func (o *Objects) get(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
 	res, err := o.Open(ctx, d)
 	if err != nil {
 		return nil, err
@@ -83,10 +102,12 @@ func (o *Objects) Get(ctx context.Context, d events.Digest, limit int64) ([]byte
 }
 
 // Open returns a reader of the object; the broker's own checksum is verified
-// at its end. The reader must be closed; ctx ends it too.
+// at its end. The reader must be closed; ctx ends it at its next Read.
 func (o *Objects) Open(ctx context.Context, d events.Digest) (io.ReadCloser, error) {
-	ctx, cancel := context.WithTimeout(ctx, transfer)
-	res, err := o.os.Get(ctx, d.Token())
+	// The client's reader stops being fed when its context ends, and then
+	// blocks until that context's deadline: minutes. So the context is not ctx.
+	feed, cancel := context.WithTimeout(context.WithoutCancel(ctx), transfer)
+	res, err := o.os.Get(feed, d.Token())
 	if err != nil {
 		cancel()
 		if errors.Is(err, jetstream.ErrObjectNotFound) {
@@ -94,13 +115,23 @@ func (o *Objects) Open(ctx context.Context, d events.Digest) (io.ReadCloser, err
 		}
 		return nil, fmt.Errorf("open %s %s: %w", o.name, d, err)
 	}
-	return &reading{res, cancel}, nil
+	return &reading{res, ctx, cancel}, nil
 }
 
 // reading frees the transfer's context when it is closed.
 type reading struct {
 	io.ReadCloser
+
+	ctx    context.Context //nolint:containedctx // of whoever opened it: a reader has no other way to end with it
 	cancel context.CancelFunc
+}
+
+// Read ends with the context of whoever opened the reader.
+func (r *reading) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.ReadCloser.Read(p)
 }
 
 // Close ends the reading.

@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -153,5 +154,31 @@ func TestLargeObject(t *testing.T) {
 	var none events.Digest
 	if _, err := st.Advisories.Open(t.Context(), none); err == nil {
 		t.Error("Open of no digest returned no error")
+	}
+}
+
+// A reader whose caller gives up in the middle must not wait for the transfer's
+// own limit, which is minutes.
+func TestReadingEndsWithItsContext(t *testing.T) {
+	_, s := start(t)
+	content := make([]byte, 8<<20)
+	d, err := s.Inventories.Put(t.Context(), failpoint.ScanInventory, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 40 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = s.Inventories.Get(ctx, d, 16<<20) // whole, or cut off: both are fine
+		}()
+		time.AfterFunc(time.Duration(n)*250*time.Microsecond, cancel) // somewhere on the way
+		select {
+		case <-ended:
+		case <-time.After(30 * time.Second):
+			t.Fatal("still reading")
+		}
+		cancel()
 	}
 }
