@@ -59,7 +59,7 @@ func (m *Matcher) Handle(ctx context.Context, d bus.Delivery) error {
 			return nil
 		}
 		if rec.Value.Database == current {
-			return m.announce(ctx, rec.Value)
+			return m.finish(ctx, e.Digest)
 		}
 		err = m.make(ctx, rec)
 		if !errors.Is(err, state.ErrConflict) {
@@ -106,6 +106,28 @@ func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error
 		return err
 	}
 	return m.announce(ctx, rec.Value)
+}
+
+// finish tells of a verdict that is current already: a crash may have kept
+// somebody from it. What a scan made the scan tells, which has only just begun
+// to, or will when it is taken over. The job is read before the image: a job
+// that says it told is older news than the image that says so.
+func (m *Matcher) finish(ctx context.Context, d events.Digest) error {
+	job, err := m.State.Jobs.Get(ctx, d.Token())
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return err
+	}
+	if err == nil && !job.Value.Announced {
+		return nil
+	}
+	img, err := m.State.Images.Get(ctx, d.Token())
+	if errors.Is(err, state.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return m.announce(ctx, img.Value)
 }
 
 // announce tells of the verdict, unless that was done or it is no other than
