@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -63,32 +64,60 @@ func (o *Objects) PutStream(ctx context.Context, p failpoint.Point, d events.Dig
 }
 
 // Get returns the object's content, at most limit bytes, verified against its
-// digest; ErrNotFound where there is none. It returns when ctx ends, whatever
-// the broker does.
+// digest; ErrNotFound where there is none. It returns when ctx ends, and when
+// nothing has come for a while: an object that is removed while it is read
+// leaves its reader waiting.
 func (o *Objects) Get(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
 	type answer struct {
 		content []byte
 		err     error
 	}
+	var moved atomic.Int64
 	done := make(chan answer, 1)
 	go func() {
-		content, err := o.get(ctx, d, limit)
+		content, err := o.get(ctx, d, limit, &moved)
 		done <- answer{content, err}
 	}()
-	select {
-	case a := <-done:
-		return a.content, a.err
-	case <-ctx.Done():
-		return nil, fmt.Errorf("read %s %s: %w", o.name, d, context.Cause(ctx))
+	look := time.NewTicker(stall)
+	defer look.Stop()
+	for before := int64(-1); ; {
+		select {
+		case a := <-done:
+			return a.content, a.err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("read %s %s: %w", o.name, d, context.Cause(ctx))
+		case <-look.C:
+			now := moved.Load()
+			if now == before {
+				return nil, fmt.Errorf("read %s %s: nothing came for %s", o.name, d, stall)
+			}
+			before = now
+		}
 	}
 }
 
-func (o *Objects) get(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
+// stall is how long nothing may come of an object that is read whole.
+const stall = 5 * time.Second
+
+// counted counts what is read.
+type counted struct {
+	io.Reader
+
+	n *atomic.Int64
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func (o *Objects) get(ctx context.Context, d events.Digest, limit int64, moved *atomic.Int64) ([]byte, error) {
 	res, err := o.Open(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(res, limit+1))
+	content, err := io.ReadAll(io.LimitReader(counted{res, moved}, limit+1))
 	err = errors.Join(err, res.Close())
 	switch {
 	case err != nil:
