@@ -38,7 +38,7 @@ type waiter struct {
 const (
 	// mostAlone is how many publish by themselves before others are grouped:
 	// fewer in a batch would not pay for making it.
-	mostAlone = 32
+	mostAlone = 16
 	// mostGrouped and mostGroupedBytes bound a batch; the broker takes 1000.
 	mostGrouped      = 512
 	mostGroupedBytes = 512 << 10
