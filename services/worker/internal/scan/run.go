@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -124,7 +125,10 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 		sizes[i] = l.Size
 	}
 	meter := NewMeter(img.Digest, sizes, s.Progress)
-	group, ctx := errgroup.WithContext(ctx)
+	// A layer that fails ends no other one's read: what is read to its end is
+	// there for the next attempt, and for the images that share it.
+	var group errgroup.Group
+	var failed atomic.Bool
 	group.SetLimit(cap(s.Shelf.Flight))
 	for i, l := range img.Layers {
 		history[i] = verdict.Layer{Index: i, Digest: string(l.Digest), CreatedBy: l.CreatedBy, Size: l.Size}
@@ -134,10 +138,14 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 			continue
 		}
 		group.Go(func() error {
+			if failed.Load() {
+				return nil // the group has its error
+			}
 			src := from
 			src.Digest, src.Progress = l.Digest, func(n int64) { meter.Read(i, n) }
 			inv, err := s.Shelf.Get(ctx, src)
 			if err != nil {
+				failed.Store(true)
 				return err
 			}
 			made[i] = inv
@@ -148,7 +156,7 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 	if err := group.Wait(); err != nil {
 		return inventory.Image{}, err
 	}
-	s.Shelf.Ledger.Needed(context.WithoutCancel(ctx), from.Registry.Settings.TrustGroup(), len(sizes), sum(sizes))
+	s.Shelf.Ledger.Needed(ctx, from.Registry.Settings.TrustGroup(), len(sizes), sum(sizes))
 	return merge.Merge(s.Engine, made, history), nil
 }
 
