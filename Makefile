@@ -15,7 +15,7 @@ vulncheck := $(tools)/govulncheck-$(GOVULNCHECK_VERSION)
 TEST_PARALLEL ?= 2
 TEST_TIMEOUT  ?= 300s
 RACE_TIMEOUT  ?= 600s
-E2E_TIMEOUT   ?= 20m
+E2E_TIMEOUT   ?= 40m
 # Pipelines killed at the same time: they mostly wait.
 CRASH_PARALLEL ?= 6
 FUZZTIME      ?= 20s
@@ -49,7 +49,8 @@ race: ## the same under the race detector
 
 e2e: build ## end to end against Debian's registry, Redis and a real image; needs root and .ci/run's packages
 	LANDWAITER_E2E=1 LANDWAITER_BIN=$(CURDIR)/bin go test -count=1 -p 1 -timeout $(E2E_TIMEOUT) ./test/... && \
-	LANDWAITER_E2E=1 go test -count=1 -parallel $(CRASH_PARALLEL) -timeout $(E2E_TIMEOUT) ./services/landwaiter/crashtest
+	LANDWAITER_E2E=1 go test -count=1 -parallel $(CRASH_PARALLEL) -timeout $(E2E_TIMEOUT) ./services/landwaiter/crashtest && \
+	LANDWAITER_E2E=1 go test -count=1 -run TestAnyScheduleOnAnyClock ./services/cron
 
 fuzz: ## every fuzz target for FUZZTIME (20s); FUZZ_JOBS at a time, FUZZ_PACKAGES=pattern
 	FUZZTIME=$(FUZZTIME) FUZZ_JOBS=$(FUZZ_JOBS) test/fuzz.sh

@@ -28,45 +28,57 @@ const (
 // protocol binding: attributes as percent-encoded headers, data as payload.
 // The subject begins with the installation's prefix.
 func (t Topology) Encode(e Event) Message {
-	attributes := map[string]string{
-		"specversion": e.ce.SpecVersion(),
-		"id":          e.ce.ID(),
-		"type":        e.ce.Type(),
-		"source":      e.ce.Source(),
-		"subject":     e.ce.Subject(),
-		"dataschema":  e.ce.DataSchema(),
-	}
+	const usual = 9 // headers of an event without extensions
+	h := headers{names: make(map[string][]string, usual), values: make([]string, 0, usual)}
+	h.set(HeaderMessageID, e.ID())
+	h.set(headerContentType, cloudevents.ApplicationJSON)
+	h.set(headerPrefix+"specversion", e.ce.SpecVersion())
+	h.set(headerPrefix+"id", escape(e.ce.ID()))
+	h.set(headerPrefix+"type", escape(e.ce.Type()))
+	h.set(headerPrefix+"source", escape(e.ce.Source()))
+	h.set(headerPrefix+"subject", escape(e.ce.Subject()))
+	h.set(headerPrefix+"dataschema", escape(e.ce.DataSchema()))
 	if at := e.ce.Time(); !at.IsZero() {
-		attributes["time"] = types.FormatTime(at)
+		h.set(headerPrefix+"time", types.FormatTime(at))
 	}
 	for name, value := range e.ce.Extensions() {
 		if s, err := types.Format(value); err == nil {
-			attributes[name] = s
+			h.set(headerPrefix+name, escape(s))
 		}
 	}
-	h := map[string][]string{
-		HeaderMessageID:   {e.ID()},
-		headerContentType: {cloudevents.ApplicationJSON},
+	return Message{Subject: t.Subject(e), Header: h.names, Data: e.ce.Data()}
+}
+
+// headers are made for every event, so all their values share one array.
+type headers struct {
+	names  map[string][]string
+	values []string
+}
+
+// set adds a header with one value; there are no blank ones.
+func (h *headers) set(name, value string) {
+	if value == "" {
+		return
 	}
-	for name, value := range attributes {
-		if value != "" {
-			h[headerPrefix+name] = []string{escape(value)}
-		}
-	}
-	return Message{Subject: t.Subject(e), Header: h, Data: e.ce.Data()}
+	h.values = append(h.values, value)
+	last := len(h.values)
+	h.names[name] = h.values[last-1 : last : last]
 }
 
 // escape percent-encodes what the binding asks for: space, double quote,
 // percent, and everything outside printable ASCII.
 func escape(s string) string {
+	special := func(r rune) bool { return r <= ' ' || r == '"' || r == '%' || r >= 0x7f }
+	if !strings.ContainsFunc(s, special) {
+		return s
+	}
 	var b strings.Builder
 	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c == '"' || c == '%' || c >= 0x7f {
+		if c := s[i]; special(rune(c)) {
 			fmt.Fprintf(&b, "%%%02X", c)
-			continue
+		} else {
+			b.WriteByte(c)
 		}
-		b.WriteByte(c)
 	}
 	return b.String()
 }

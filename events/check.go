@@ -24,7 +24,7 @@ func checkEach(valid func(string) bool, field string, values []string) error {
 }
 
 func checkDigest(field string, d Digest) error {
-	return check(digestForm.MatchString(string(d)), field, string(d))
+	return check(validDigest(string(d)), field, string(d))
 }
 
 // clip keeps a hostile value from filling a log line.

@@ -84,9 +84,10 @@ func New(d Data, m Meta) (Event, error) {
 	if m.TraceParent != "" {
 		ce.SetExtension(extensionTrace, m.TraceParent)
 	}
-	if err := ce.SetData(cloudevents.ApplicationJSON, json.RawMessage(raw)); err != nil {
+	if err := ce.SetData(cloudevents.ApplicationJSON, raw); err != nil {
 		return Event{}, fmt.Errorf("event %s: %w", d.kind(), err)
 	}
+	ce.DataBase64 = false // which bytes are taken for, but these are JSON
 	if err := ce.Validate(); err != nil {
 		return Event{}, fmt.Errorf("event %s: %w", d.kind(), err)
 	}
@@ -96,9 +97,16 @@ func New(d Data, m Meta) (Event, error) {
 func (m Meta) validate() error {
 	return errors.Join(
 		m.validateNames(),
-		check(!m.Time.IsZero() && m.Time.UTC().Year() <= 9999, "time", m.Time.String()),
+		m.validateTime(),
 		check(m.TraceParent == "" || traceForm.MatchString(m.TraceParent), extensionTrace, m.TraceParent),
 	)
+}
+
+func (m Meta) validateTime() error {
+	if m.Time.IsZero() || m.Time.UTC().Year() > 9999 {
+		return check(false, "time", m.Time.String())
+	}
+	return nil
 }
 
 // validateNames checks what every event has, also one from a sender who left

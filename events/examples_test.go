@@ -39,6 +39,9 @@ func scanEvent(kind events.Kind) events.ScanEvent {
 		Kind: kind, Scan: string(digest("a")) + ".2", Image: image(), Generation: 2, Status: 2, Lane: events.LanePush,
 		Rules: []string{"nightly"}, Attempt: 1, At: at("05:06:09"),
 	}
+	if kind == events.ScanStarted || kind == events.ScanInventoried {
+		d.Worker = "worker-1"
+	}
 	if kind == events.ScanFailed {
 		d.Status, d.Error = 0, "read layer: digest does not match"
 	}

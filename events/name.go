@@ -7,7 +7,7 @@ import (
 
 var (
 	nameForm       = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
-	hostForm       = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
+	hostForm       = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(:[0-9]{1,5})?$`)
 	repositoryForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
 	tagForm        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	tokenForm      = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
@@ -21,8 +21,13 @@ var (
 // fits a subject, a URL path and a DNS label alike.
 func ValidName(s string) bool { return nameForm.MatchString(s) }
 
-// ValidHost reports whether s is a pull host, lower case, with an optional port.
-func ValidHost(s string) bool { return hostForm.MatchString(s) }
+// ValidHost reports whether s is a pull host, lower case, with an optional port:
+// a name of at most 253 characters, or an IPv6 address in brackets.
+func ValidHost(s string) bool {
+	const longest = 253 // counted here: in the expression it would make each match slow
+	name, _, _ := strings.Cut(s, ":")
+	return len(name) <= longest && hostForm.MatchString(s)
+}
 
 // ValidRepository reports whether s is a repository path as the OCI
 // distribution specification writes it, at most 255 characters.

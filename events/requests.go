@@ -16,6 +16,7 @@ type ImageRequested struct {
 	Digest     Digest   `json:"digest,omitempty"`
 	Platforms  []string `json:"platforms,omitempty"` // os[/architecture[/variant]]; none: all
 	Force      bool     `json:"force,omitempty"`     // scan again what is known
+	Refetch    bool     `json:"refetch,omitempty"`   // and read layers again that were read before
 	Actor      string   `json:"actor,omitempty"`
 }
 

@@ -18,7 +18,8 @@ type ScanEvent struct {
 	Lane       Lane      `json:"lane"`
 	Rules      []string  `json:"rules,omitempty"`
 	Attempt    int       `json:"attempt,omitempty"`
-	Error      string    `json:"error,omitempty"` // scan.failed: why, in words for a person
+	Worker     string    `json:"worker,omitempty"` // scan.started, scan.inventoried: who works on it
+	Error      string    `json:"error,omitempty"`  // scan.failed: why, in words for a person
 	At         time.Time `json:"at"`
 }
 

@@ -62,8 +62,8 @@ func TestNames(t *testing.T) {
 		},
 		{
 			"host", events.ValidHost,
-			[]string{"docker.io", "localhost:5000", "127.0.0.1:5000", "[::1]:5000", "registry"},
-			[]string{"", "Docker.io", "a/b", "a:b", "http://a", "a:123456", "-a", "a b", "[::1"},
+			[]string{"docker.io", "localhost:5000", "127.0.0.1:5000", "[::1]:5000", "registry", strings.Repeat("a", 253) + ":5000"},
+			[]string{"", "Docker.io", "a/b", "a:b", "http://a", "a:123456", "-a", "a b", "[::1", strings.Repeat("a", 254), strings.Repeat("a", 254) + ":5000"},
 		},
 		{
 			"repository", events.ValidRepository,

@@ -28,7 +28,9 @@ target() {
 }
 export -f target
 
+# The sources name the targets: asking the test binaries would link each of them once more.
 # shellcheck disable=SC2086 # several patterns
-for package in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ${FUZZ_PACKAGES:-work}); do
-  go test -list '^Fuzz' "$package" | grep '^Fuzz' | sed "s|^|$package |" || true
-done | xargs --no-run-if-empty -L 1 -P "${FUZZ_JOBS:-2}" bash -c 'target "$1" "$2"' fuzz
+go list -f '{{$p := .}}{{range .TestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}{{"\n"}}{{end}}' ${FUZZ_PACKAGES:-work} |
+  while read -r package file; do
+    if [ -n "$file" ]; then sed -n "s|^func \(Fuzz[A-Za-z0-9_]*\)(.*|$package \1|p" "$file"; fi
+  done | xargs --no-run-if-empty -L 1 -P "${FUZZ_JOBS:-2}" bash -c 'target "$1" "$2"' fuzz

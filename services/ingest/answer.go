@@ -21,6 +21,12 @@ type outcome struct {
 // mostReasons bounds the answer: an envelope may hold thousands of events.
 const mostReasons = 20
 
+// receipt is the body of an answer.
+type receipt struct {
+	Accepted int             `json:"accepted"`
+	Ignored  []source.Reason `json:"ignored"`
+}
+
 // accept answers an authentic delivery whose events are stored or ignored on
 // purpose.
 func (r *receiver) accept(w http.ResponseWriter, e endpoint, o outcome) {
@@ -34,9 +40,7 @@ func (r *receiver) accept(w http.ResponseWriter, e endpoint, o outcome) {
 		r.write(w, status, o.answer.ContentType, o.answer.Body)
 		return
 	}
-	r.answer(w, status, "application/json", map[string]any{
-		"accepted": o.accepted, "ignored": append([]source.Reason{}, o.ignored[:min(len(o.ignored), mostReasons)]...),
-	})
+	r.answer(w, status, "application/json", receipt{o.accepted, append([]source.Reason{}, o.ignored[:min(len(o.ignored), mostReasons)]...)})
 }
 
 // count counts what was ignored, and why.
@@ -57,7 +61,7 @@ func (r *receiver) refuse(w http.ResponseWriter, status int, detail string) {
 	})
 }
 
-func (r *receiver) answer(w http.ResponseWriter, status int, contentType string, body map[string]any) {
+func (r *receiver) answer(w http.ResponseWriter, status int, contentType string, body any) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		r.log.Error("answer not written", zap.Error(err))

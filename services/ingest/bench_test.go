@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/ingest/internal/source"
 )
 
 // BenchmarkDelivery compares ingest with the least that can be done: a handler
@@ -39,6 +42,31 @@ func BenchmarkDelivery(b *testing.B) {
 		s := start(b, nil, local())
 		deliver(b, s.url+localPath)
 	})
+}
+
+// BenchmarkEvent takes a delivery from its body to the broker's message, which
+// is what ingest does beyond the least.
+func BenchmarkEvent(b *testing.B) {
+	format, err := source.For(local())
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := delivery{
+		endpoint: endpoint{name: "local", host: "127.0.0.1:5000", format: format}, body: push("1"), at: time.Now(),
+		header: http.Header{"Content-Type": {"application/vnd.docker.distribution.events.v2+json"}},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		batch, err := format.Source.Parse(d.header, d.body, d.at)
+		if err != nil || len(batch.Facts) != 1 {
+			b.Fatalf("%+v, %v", batch, err)
+		}
+		e, err := d.event(batch.Facts[0], format.Name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		events.Topology{}.Encode(e)
+	}
 }
 
 func deliver(b *testing.B, url string) {

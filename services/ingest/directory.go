@@ -169,6 +169,7 @@ func (d *directory) guard(r config.Registry, secrets []config.Secret) *auth.Guar
 		d.log.Error("webhooks refused, senders cannot be checked", zap.String("registry", r.Name), zap.Error(err))
 		return d.nobody.guard
 	}
+	g.Warm()
 	return g
 }
 

@@ -95,8 +95,10 @@ func (r *receiver) store(w http.ResponseWriter, req *http.Request, d delivery) {
 	}
 	r.accept(w, d.endpoint, o)
 	// Metrics count them; a line each would cost as much as the rest of the work.
-	r.log.Debug("delivery stored", zap.String("registry", d.endpoint.name), zap.Int("accepted", o.accepted),
-		zap.Int("ignored", len(o.ignored)), zap.Duration("took", r.now().Sub(d.at)))
+	if line := r.log.Check(zap.DebugLevel, "delivery stored"); line != nil {
+		line.Write(zap.String("registry", d.endpoint.name), zap.Int("accepted", o.accepted),
+			zap.Int("ignored", len(o.ignored)), zap.Duration("took", r.now().Sub(d.at)))
+	}
 }
 
 // proven checks what could not be without the body.

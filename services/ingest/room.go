@@ -36,10 +36,14 @@ func (r room) take(req *http.Request, known bool, limit int64) (release func(), 
 		n = min(req.ContentLength, limit)
 	}
 	n = min(max(n, least), r.bytes)
+	release = func() { in.Release(n) }
+	if in.TryAcquire(n) {
+		return release, true
+	}
 	ctx, cancel := context.WithTimeout(req.Context(), patience)
 	defer cancel()
 	if in.Acquire(ctx, n) != nil {
 		return nil, false
 	}
-	return func() { in.Release(n) }, true
+	return release, true
 }

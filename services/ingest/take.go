@@ -80,21 +80,28 @@ func (r *receiver) facts(d delivery, facts []source.Fact, o *outcome) []events.E
 // order, though nobody relies on it: a fact is a reason to ask the registry.
 func (r *receiver) publish(ctx context.Context, d delivery, list []events.Event) error {
 	const few, atOnce = 32, 64
-	running, ctx := errgroup.WithContext(ctx)
-	running.SetLimit(1)
-	if len(list) > few {
-		running.SetLimit(atOnce)
-	}
-	for _, e := range list {
-		running.Go(func() error {
-			if err := r.bus.Publish(ctx, failpoint.IngestPublish, e); err != nil {
+	if len(list) <= few {
+		for _, e := range list {
+			if err := r.publishOne(ctx, d, e); err != nil {
 				return err
 			}
-			r.metrics.events.WithLabelValues(d.endpoint.name, string(e.Kind())).Inc()
-			return nil
-		})
+		}
+		return nil
+	}
+	running, ctx := errgroup.WithContext(ctx)
+	running.SetLimit(atOnce)
+	for _, e := range list {
+		running.Go(func() error { return r.publishOne(ctx, d, e) })
 	}
 	return running.Wait()
+}
+
+func (r *receiver) publishOne(ctx context.Context, d delivery, e events.Event) error {
+	if err := r.bus.Publish(ctx, failpoint.IngestPublish, e); err != nil {
+		return err
+	}
+	r.metrics.events.WithLabelValues(d.endpoint.name, string(e.Kind())).Inc()
+	return nil
 }
 
 // setAside parks what was not understood. A replayed delivery of which that is

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -19,10 +17,12 @@ func applyCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apply -f FILE", Short: "Create or replace the registries and rules of a document", Args: cobra.NoArgs,
 		Long: "apply takes the same document as the services' configuration file, with registries and\n" +
-			"rules alone. Credentials stay in the services' own configuration.",
+			"rules alone. Credentials stay in the services' own configuration. What somebody else\n" +
+			"changes while apply runs is not overwritten, unless --force says so.",
 	}
 	conn := connect(cmd, env)
 	file := cmd.Flags().StringP("file", "f", "", "`FILE` with the document; - is standard input")
+	force := cmd.Flags().Bool("force", false, "replace also what somebody else changes at the same time")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *file == "" {
 			return errors.New("apply takes a document: landwaiter apply -f FILE")
@@ -35,7 +35,7 @@ func applyCommand(env Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return apply(cmd.Context(), env, c, *file, raw)
+		return apply(cmd.Context(), env, c, *file, raw, *force)
 	}
 	return cmd
 }
@@ -59,7 +59,7 @@ func document(env Env, file string) (raw []byte, err error) {
 }
 
 // apply checks the whole document before it changes anything.
-func apply(ctx context.Context, env Env, c *client.Client, name string, raw []byte) error {
+func apply(ctx context.Context, env Env, c *client.Client, name string, raw []byte, force bool) error {
 	known, err := names(ctx, c, "registries")
 	if err != nil {
 		return err
@@ -69,18 +69,9 @@ func apply(ctx context.Context, env Env, c *client.Client, name string, raw []by
 		return err
 	}
 	var errs []error
+	changes := changes{client: c, force: force}
 	put := func(kind, name string, value any) {
-		status, err := c.Ask(ctx, client.Question{Method: http.MethodPut, Path: "/" + plural(kind) + "/" + url.PathEscape(name), Body: value}, nil)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s %s: %w", kind, name, err))
-			return
-		}
-		done := "replaced"
-		if status == http.StatusCreated {
-			done = "created"
-		}
-		_, err = fmt.Fprintf(env.Stdout, "%s %s %s\n", kind, name, done)
-		errs = append(errs, err)
+		errs = append(errs, changes.read(ctx, kind, name, value))
 	}
 	for _, r := range doc.Registries {
 		put("registry", r.Name, r)
@@ -91,7 +82,10 @@ func apply(ctx context.Context, env Env, c *client.Client, name string, raw []by
 	if len(doc.Registries)+len(doc.Rules) == 0 {
 		errs = append(errs, fmt.Errorf("%s names no registry and no rule: nothing was changed", name))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return changes.put(ctx, env)
 }
 
 // foreign finds what only the services' own file may define.

@@ -87,7 +87,11 @@ func objectTable(kind string, objects []map[string]any) *printout.Table {
 	for _, o := range objects {
 		var row []string
 		for _, c := range columns {
-			row = append(row, cell(o[c]))
+			text := cell(o[c])
+			if c == "credential" && o["credentialState"] == unconfirmed {
+				text += " (" + unconfirmed + ")"
+			}
+			row = append(row, text)
 		}
 		t.Row(row...)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/landwaiter/landwaiter/services/internal/app"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/datafolder"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/terminal"
@@ -26,14 +27,18 @@ func (s *scanning) here(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	limits, err := worker.LimitsFromEnv(app.Env{Getenv: s.env.Getenv})
+	if err != nil {
+		return err
+	}
 	data := first(s.data, s.env.Getenv("LANDWAITER_DATA"), datafolder.Default(s.env.Getenv))
 	cache := filepath.Join(data, "local")
 	if data == "" {
 		cache = filepath.Join(os.TempDir(), "landwaiter-local")
 	}
 	o := worker.LocalOptions{
-		Fingerprints: s.env.Getenv("LANDWAITER_FINGERPRINTS"),
-		Source:       s.ref, Advisories: first(s.advisories, s.env.Getenv("LANDWAITER_ADVISORIES_SOURCE")),
+		Fingerprints: s.env.Getenv("LANDWAITER_FINGERPRINTS"), Limits: limits,
+		Source: s.ref, Advisories: first(s.advisories, s.env.Getenv("LANDWAITER_ADVISORIES_SOURCE")),
 		Databases: filepath.Join(data, "worker"), Cache: cache, SampleAdvisories: sample.Files(), DockerConfig: login,
 		Notice: func(text string) { s.env.warn("%s", text) },
 	}

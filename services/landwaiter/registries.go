@@ -15,16 +15,16 @@ import (
 
 func registriesCommand(env Env) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "registries", Short: "Test registries; `get registries` lists them",
+		Use: "registries", Short: "Test registries and confirm their credentials; `get registries` lists them",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("registries cannot %s: there is `registries test NAME`", args[0])
+				return fmt.Errorf("registries cannot %s: there are `registries test NAME` and `registries confirm NAME`", args[0])
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(testRegistryCommand(env))
+	cmd.AddCommand(testRegistryCommand(env), confirmRegistryCommand(env))
 	return cmd
 }
 

@@ -26,13 +26,17 @@ type requester struct {
 // look is how often the pipeline is asked how far it is.
 const look = 300 * time.Millisecond
 
-func (r *requester) ask(ctx context.Context, ref string, platforms []string, force bool) (answered, error) {
+// order is what is to be scanned.
+type order struct {
+	Image     string   `json:"image"`
+	Platforms []string `json:"platforms,omitempty"`
+	Force     bool     `json:"force,omitempty"`
+	Refetch   bool     `json:"refetch,omitempty"`
+}
+
+func (r *requester) ask(ctx context.Context, o order) (answered, error) {
 	var request answered
-	_, err := r.client.Ask(ctx, client.Question{Method: http.MethodPost, Path: "/scans", Body: struct {
-		Image     string   `json:"image"`
-		Platforms []string `json:"platforms,omitempty"`
-		Force     bool     `json:"force,omitempty"`
-	}{ref, platforms, force}}, &request)
+	_, err := r.client.Ask(ctx, client.Question{Method: http.MethodPost, Path: "/scans", Body: o}, &request)
 	return request, err
 }
 

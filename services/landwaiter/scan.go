@@ -19,6 +19,7 @@ type scanning struct {
 	local      bool
 	wait       bool
 	force      bool
+	refetch    bool
 	platforms  []string
 	output     string
 	failOn     string
@@ -44,6 +45,7 @@ func scanCommand(env Env) *cobra.Command {
 	f.BoolVar(&s.local, "local", false, "scan in this process, without a pipeline")
 	f.BoolVar(&s.wait, "wait", false, "wait for the report and print it; -o and --fail-on imply it")
 	f.BoolVar(&s.force, "force", false, "scan again what is known; layers that were read are not read again (not with --local)")
+	f.BoolVar(&s.refetch, "refetch", false, "as --force, and read the layers again, too (not with --local)")
 	f.StringSliceVar(&s.platforms, "platform", nil, "`PLATFORM` of an image for several, as linux/amd64 (default: all; with --local this machine's)")
 	f.StringVar(&s.failOn, "fail-on", "", "exit with 2 for a finding of this `SEVERITY` or worse")
 	f.StringVar(&s.data, "data", "", "`DIR` of `landwaiter up`, whose advisories --local uses (LANDWAITER_DATA)")
@@ -84,7 +86,7 @@ func (s *scanning) there(ctx context.Context) error {
 		return err
 	}
 	r := &requester{client: c, env: s.env}
-	request, err := r.ask(ctx, s.ref, s.platforms, s.force)
+	request, err := r.ask(ctx, order{Image: s.ref, Platforms: s.platforms, Force: s.force, Refetch: s.refetch})
 	if err != nil {
 		return err
 	}

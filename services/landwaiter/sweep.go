@@ -25,9 +25,10 @@ func sweepCommand(env Env) *cobra.Command {
 	flags.StringVar(&order.Registry, "registry", "", "`NAME` of the registry to sweep, instead of a rule")
 	flags.StringArrayVar(&order.Repositories, "repo", nil, "`PATTERN` of repositories; may be repeated (default all)")
 	flags.StringArrayVar(&order.Tags, "tag", nil, "`PATTERN` of tags; may be repeated (default all)")
-	within := flags.String("pushed-within", "", "only images pushed within this `TIME`, as 7d or 12h (default any)")
+	within := flags.String("pushed-within", "", "only images pushed within this `TIME`: today, yesterday, 7d, 12h, all (default all; days are of UTC)")
 	flags.IntVar(&order.Cap, "cap", 0, "only the newest `N` images of each repository (default all)")
 	flags.BoolVar(&order.Force, "force", false, "scan again what is known")
+	flags.BoolVar(&order.Refetch, "refetch", false, "as --force, and read the layers again, too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			order.Rule = args[0]
@@ -37,7 +38,7 @@ func sweepCommand(env Env) *cobra.Command {
 		}
 		if *within != "" {
 			var err error
-			if order.PushedWithin, err = config.ParseDuration(*within); err != nil {
+			if order.PushedWithin, err = config.ParseWindow(*within); err != nil {
 				return fmt.Errorf("--pushed-within: %w", err)
 			}
 		}

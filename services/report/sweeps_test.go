@@ -97,7 +97,7 @@ func TestSweepOnDemand(t *testing.T) {
 		t.Errorf("got %+v", first)
 	}
 	rec := r.sweepRecord(first.ID)
-	if rec.Phase != state.SweepRequested || rec.Rule.Cap != 3 || !rec.Force || rec.Rule.PushedWithin.Std() != 7*24*time.Hour {
+	if rec.Phase != state.SweepRequested || rec.Rule.Cap != 3 || !rec.Force || rec.Rule.PushedWithin != config.Within(7*24*time.Hour) {
 		t.Errorf("the record is %+v", rec)
 	}
 	if code := r.keyed("one", "/api/v1/sweeps", filters, &again); code != http.StatusAccepted || again.ID != first.ID {

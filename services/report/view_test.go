@@ -173,12 +173,13 @@ func TestPresentImageOutlivesItsSafetyTime(t *testing.T) {
 		t.Helper()
 		r := newRig(t, store)
 		p := place(1)
-		p.Retention, p.CheckEvery = config.Duration(600*time.Millisecond), config.Duration(300*time.Millisecond)
+		// Longer than a busy machine keeps the service from its turn.
+		p.Retention, p.CheckEvery = config.Duration(1500*time.Millisecond), config.Duration(750*time.Millisecond)
 		r.putPlace(p)
 		r.putReport(1, sample(1))
 		r.start()
 		r.shows("", 1)
-		until := time.Now().Add(4 * (600 + 2*300) * time.Millisecond)
+		until := time.Now().Add(3 * time.Duration(p.Retention+2*p.CheckEvery))
 		r.eventually("several lifetimes", func() string {
 			for _, query := range []string{"", "?vulnerability=CVE-2026-0001", "?status=6"} {
 				if n := len(r.list(query).Images); n != 1 {

@@ -4,6 +4,7 @@
 package worker
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -34,6 +35,8 @@ type Config struct {
 	// Layers is how many layers are read at a time; 0: 2. Each costs memory.
 	// One more may be read for a push or a user while sweeps read.
 	Layers int
+	// Limits bound what reading one layer may cost.
+	Limits Limits
 	// OS lists the operating systems of images this worker takes; none: linux
 	// and windows.
 	OS []string
@@ -131,6 +134,7 @@ func (c Config) source(doc config.Document) string {
 // with them is in the error.
 func ConfigFromEnv(env app.Env) (Config, error) {
 	v := app.Read(env)
+	bounds, unfit := limits(v)
 	cfg := Config{
 		Bus:             v.Bus("worker"),
 		File:            v.String("LANDWAITER_CONFIG", ""),
@@ -139,6 +143,7 @@ func ConfigFromEnv(env app.Env) (Config, error) {
 		Dir:             v.String("LANDWAITER_DATA", ""),
 		Slots:           v.Int("LANDWAITER_SLOTS", 0, 0),
 		Layers:          v.Int("LANDWAITER_LAYERS", 0, 0),
+		Limits:          bounds,
 		OS:              v.List("LANDWAITER_OS"),
 		Pools:           v.List("LANDWAITER_POOLS"),
 		Advisories:      v.String("LANDWAITER_ADVISORIES_SOURCE", ""),
@@ -154,5 +159,5 @@ func ConfigFromEnv(env app.Env) (Config, error) {
 		CollectEvery:    v.Duration("LANDWAITER_COLLECT_EVERY", 0),
 		JobRetention:    v.Duration("LANDWAITER_JOB_RETENTION", 0),
 	}
-	return cfg, v.Err()
+	return cfg, errors.Join(v.Err(), unfit)
 }

@@ -22,18 +22,18 @@ import (
 	"github.com/landwaiter/landwaiter/events"
 )
 
-func digestOf(t *testing.T, img interface{ Digest() (v1.Hash, error) }) events.Digest {
-	t.Helper()
+func digestOf(tb testing.TB, img interface{ Digest() (v1.Hash, error) }) events.Digest {
+	tb.Helper()
 	h, err := img.Digest()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return events.Digest(h.String())
 }
 
 // files makes a layer of files.
-func files(t *testing.T, content map[string]string) v1.Layer {
-	t.Helper()
+func files(tb testing.TB, content map[string]string) v1.Layer {
+	tb.Helper()
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
 	for path, body := range content {
@@ -41,15 +41,15 @@ func files(t *testing.T, content map[string]string) v1.Layer {
 			w.WriteHeader(&tar.Header{Name: path, Mode: 0o644, Size: int64(len(body)), Typeflag: tar.TypeReg}),
 			second(io.WriteString(w, body)),
 		); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(buf.Bytes())), nil })
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return l
 }
@@ -57,8 +57,8 @@ func files(t *testing.T, content map[string]string) v1.Layer {
 func second(_ int, err error) error { return err }
 
 // image makes a linux/amd64 image of layers.
-func image(t *testing.T, layers ...v1.Layer) v1.Image {
-	t.Helper()
+func image(tb testing.TB, layers ...v1.Layer) v1.Image {
+	tb.Helper()
 	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
 		OS: "linux", Architecture: "amd64", Created: v1.Time{Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		RootFS: v1.RootFS{Type: "layers"},
@@ -71,7 +71,7 @@ func image(t *testing.T, layers ...v1.Layer) v1.Image {
 		img, err = mutate.Append(img, adds...)
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return img
 }
@@ -107,9 +107,9 @@ func raw(content []byte, mediaType types.MediaType) v1.Layer {
 }
 
 // zlib is a layer with a Debian 12 that has zlib in a version and nothing else.
-func zlib(t *testing.T, version string) v1.Layer {
-	t.Helper()
-	return files(t, map[string]string{
+func zlib(tb testing.TB, version string) v1.Layer {
+	tb.Helper()
+	return files(tb, map[string]string{
 		"etc/os-release":      "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n",
 		"var/lib/dpkg/status": "Package: zlib\nStatus: install ok installed\nArchitecture: amd64\nVersion: " + version + "\nMaintainer: Debian <d@debian.org>\n\n",
 	})

@@ -30,26 +30,26 @@ func (r *rig) valid() {
 	}
 }
 
-func schema(t *testing.T, name string) *jsonschema.Schema {
-	t.Helper()
+func schema(tb testing.TB, name string) *jsonschema.Schema {
+	tb.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	for _, file := range []string{name, "values.json"} {
 		source, err := schemas.Read(file)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(source))
 		if err == nil {
 			err = c.AddResource(schemas.Base+file, doc)
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	s, err := c.Compile(schemas.Base + name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }

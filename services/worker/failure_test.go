@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 )
@@ -99,6 +101,28 @@ func TestUnreachableRegistryIsWaitedFor(t *testing.T) {
 	r.waits(d, "unavailable")
 	r.registry.failing(nil)
 	r.registry.start()
+	r.jobEnds(d, state.JobDone)
+}
+
+// A registry whose credential waits for an admin's word makes no scan fail.
+func TestUnusableRegistryIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	d := r.queued("1.0", image(t, zlib(t, "1:1.2.13-1")))
+	credential := func(name string) {
+		t.Helper()
+		if _, err := r.state.Registries.Change(t.Context(), failpoint.ConfigRegistry, registryName,
+			func(m *state.Managed[config.Registry], _ bool) error { m.Value.Credential = name; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	credential("reader")
+	r.work(nil)
+	r.waits(d, "unconfirmed")
+	if j := r.job(d); j.Attempts != (state.Attempts{}) {
+		t.Errorf("attempts were counted: %+v", j.Attempts)
+	}
+	credential("")
 	r.jobEnds(d, state.JobDone)
 }
 

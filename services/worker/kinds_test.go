@@ -82,6 +82,22 @@ func TestIndexLeadsToItsPlatforms(t *testing.T) {
 	}
 }
 
+// An index need not say what its images run on. Their configurations do.
+func TestIndexWithoutPlatforms(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, config.Rule{Name: "arm", Registry: registryName, Platforms: []string{"linux/arm64"}})
+	r.work(nil)
+	_, amd, arm, attestation := multi(t)
+	idx := index(child{amd, v1.Platform{}, nil}, child{arm, v1.Platform{}, nil}, child{attestation, v1.Platform{}, nil})
+	r.pushed("team/app", "1.0", r.registry.pushIndex("team/app:1.0", idx))
+	r.jobEnds(digestOf(t, arm), state.JobDone)
+	r.idle()
+	r.noJob(digestOf(t, amd))
+	if place, err := r.place("team/app", digestOf(t, arm)); err != nil || place.Platform.Architecture != "arm64" {
+		t.Errorf("place %+v, %v", place, err)
+	}
+}
+
 func TestRuleChoosesPlatforms(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, config.Rule{Name: "arm", Registry: registryName, Platforms: []string{"linux/arm64"}})

@@ -33,6 +33,8 @@ type LocalOptions struct {
 	DockerConfig string
 	// Fingerprints is a file that lists known files, as in Config; blank: none.
 	Fingerprints string
+	// Limits bound what reading one layer may cost.
+	Limits Limits
 	// Progress hears of layers as they are read, on several goroutines; nil:
 	// nobody does.
 	Progress func(Progress)
@@ -44,7 +46,7 @@ type LocalOptions struct {
 // and without records, queues or a broker. What is not known is in the
 // report's completeness, not in the error.
 func ScanLocal(ctx context.Context, o LocalOptions) (verdict.Report, error) {
-	reader, known, err := newEngine(o.Fingerprints)
+	reader, known, err := newEngine(o.Fingerprints, o.Limits)
 	if err != nil {
 		return verdict.Report{}, err
 	}

@@ -22,7 +22,7 @@ import (
 // fakeRegistry is go-containerregistry's registry with a log of requests and a
 // way to make it fail.
 type fakeRegistry struct {
-	t     *testing.T
+	t     testing.TB
 	host  string
 	inner http.Handler
 
@@ -36,11 +36,11 @@ type fakeRegistry struct {
 // did.
 type intercept func(w http.ResponseWriter, req *http.Request) bool
 
-func startRegistry(t *testing.T) *fakeRegistry {
-	t.Helper()
-	f := &fakeRegistry{t: t, inner: registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, 0)))}
+func startRegistry(tb testing.TB) *fakeRegistry {
+	tb.Helper()
+	f := &fakeRegistry{t: tb, inner: registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, 0)))}
 	f.start()
-	t.Cleanup(f.stop)
+	tb.Cleanup(f.stop)
 	return f
 }
 

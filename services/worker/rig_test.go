@@ -27,7 +27,7 @@ import (
 
 // rig is a broker, a registry, and a way to run workers between them.
 type rig struct {
-	t        *testing.T
+	t        testing.TB
 	server   *natstest.Server
 	bus      *bus.Bus
 	state    *state.Store
@@ -36,13 +36,13 @@ type rig struct {
 
 const registryName = "local"
 
-func newRig(t *testing.T, rules ...config.Rule) *rig {
-	t.Helper()
-	r := &rig{t: t, server: natstest.Start(t), registry: startRegistry(t)}
-	r.bus = natstest.Bus(t, r.server, "test")
-	st, err := state.Open(t.Context(), r.bus)
+func newRig(tb testing.TB, rules ...config.Rule) *rig {
+	tb.Helper()
+	r := &rig{t: tb, server: natstest.Start(tb), registry: startRegistry(tb)}
+	r.bus = natstest.Bus(tb, r.server, "test")
+	st, err := state.Open(tb.Context(), r.bus)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	r.state = st
 	r.configure(config.Registry{Name: registryName, Type: config.OCI, Address: "http://" + r.registry.host})
@@ -50,8 +50,8 @@ func newRig(t *testing.T, rules ...config.Rule) *rig {
 		rules = []config.Rule{{Name: "all", Registry: registryName}}
 	}
 	for _, rule := range rules {
-		if _, err := st.Rules.Create(t.Context(), failpoint.ConfigRule, rule.Name, state.Managed[config.Rule]{Value: rule}); err != nil {
-			t.Fatal(err)
+		if _, err := st.Rules.Create(tb.Context(), failpoint.ConfigRule, rule.Name, state.Managed[config.Rule]{Value: rule}); err != nil {
+			tb.Fatal(err)
 		}
 	}
 	return r

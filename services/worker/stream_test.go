@@ -2,8 +2,11 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/landwaiter/landwaiter/events"
 )
@@ -23,6 +26,9 @@ func (r *rig) idle() {
 				if c.NumPending > 0 || c.NumAckPending > 0 {
 					return fmt.Errorf("%s has %d to come and %d out", c.Name, c.NumPending, c.NumAckPending)
 				}
+				if err := reached(ctx, stream, c); err != nil {
+					return err
+				}
 			}
 			if err := list.Err(); err != nil {
 				return err
@@ -30,6 +36,25 @@ func (r *rig) idle() {
 		}
 		return nil
 	})
+}
+
+// reached is an error while there is a message that a consumer has not heard of,
+// which it does a moment after its publisher had the confirmation.
+func reached(ctx context.Context, stream jetstream.Stream, c *jetstream.ConsumerInfo) error {
+	for _, filter := range append(slices.Clone(c.Config.FilterSubjects), c.Config.FilterSubject) {
+		if filter == "" {
+			continue
+		}
+		last, err := stream.GetLastMsgForSubject(ctx, filter)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+		case err != nil:
+			return err
+		case last.Sequence > c.AckFloor.Stream:
+			return fmt.Errorf("%s has not heard of message %d", c.Name, last.Sequence)
+		}
+	}
+	return nil
 }
 
 // stored returns every message of a stream.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/landwaiter/landwaiter/events"
-	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 )
@@ -26,15 +24,15 @@ import (
 type flaw struct{ cve, pkg, fixed string }
 
 // known is an export that knows these flaws.
-func known(t *testing.T, flaws ...flaw) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
+func known(tb testing.TB, flaws ...flaw) (dir string) {
+	tb.Helper()
+	dir = tb.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "Debian"), 0o750); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	file, err := os.Create(filepath.Join(dir, "Debian", "all.zip"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	z := zip.NewWriter(file)
 	for _, f := range flaws {
@@ -44,11 +42,11 @@ func known(t *testing.T, flaws ...flaw) (dir string) {
 				"name":%q},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":%q}]}]}]}`, f.cve, f.cve, f.pkg, f.fixed)
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := errors.Join(z.Close(), file.Close()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return dir
 }
@@ -230,75 +228,6 @@ func TestVerdictsAreReproducible(t *testing.T) {
 	for _, other := range reports[1:] {
 		if other != reports[0] {
 			t.Errorf("reports differ: %v", reports)
-		}
-	}
-}
-
-// However many scans run while the database is replaced, by workers that open
-// it at different moments: no verdict stays behind.
-func TestDatabasesReplacedUnderManyScans(t *testing.T) {
-	t.Parallel()
-	const images = 200
-	r := newRig(t)
-	_, err := r.state.Registries.Change(t.Context(), failpoint.ConfigRegistry, registryName, func(m *state.Managed[config.Registry], _ bool) error {
-		m.Value.Limits.RequestsPerSecond = 10_000
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.database(known(t, flaw{"CVE-2026-0000", "zlib", "1:1.3-1"}))
-	var committed atomic.Int32
-	var swaps [3]sync.Once
-	var version atomic.Value
-	for range 2 {
-		r.work(func(c *Config) {
-			c.Slots = 8
-			c.Bus.Fail = func(p failpoint.Point, m failpoint.Moment) {
-				if p != failpoint.ScanReport || m != failpoint.After {
-					return
-				}
-				if n := int(committed.Add(1)); n%50 == 0 && n < images {
-					swaps[n/50-1].Do(func() {
-						version.Store(r.database(known(t, flaw{fmt.Sprintf("CVE-2026-%04d", n), "zlib", "1:1.3-1"})))
-					})
-				}
-			}
-		})
-	}
-	base := zlib(t, "1:1.2.13-1")
-	var digests []events.Digest
-	for i := range images {
-		tag := fmt.Sprintf("t%d", i)
-		d := r.push("team/app:"+tag, image(t, base, files(t, map[string]string{"app": tag})))
-		r.pushed("team/app", tag, d)
-		digests = append(digests, d)
-	}
-	for part := 25; part <= images; part += 25 {
-		r.until("scans go on", func(context.Context) error {
-			if n := int(committed.Load()); n < part {
-				return fmt.Errorf("%d of %d are done", n, part)
-			}
-			return nil
-		})
-	}
-	r.until("every verdict is of the last database", func(ctx context.Context) error {
-		last, _ := version.Load().(string)
-		behind := 0
-		err := r.state.Images.All(ctx, ">", func(rec state.Record[state.Image]) error {
-			if rec.Value.Database != last || rec.Value.Announced != rec.Value.Report {
-				behind++
-			}
-			return nil
-		})
-		if err == nil && behind > 0 {
-			err = fmt.Errorf("%d are behind", behind)
-		}
-		return err
-	})
-	for _, d := range digests {
-		if f := r.report(d).Findings; len(f) != 1 || !strings.HasSuffix(f[0].ID, "-0150") {
-			t.Fatalf("findings %+v", f)
 		}
 	}
 }

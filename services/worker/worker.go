@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/landwaiter/landwaiter/services/worker/internal/extract"
 	"github.com/landwaiter/landwaiter/services/worker/internal/feed"
 	"github.com/landwaiter/landwaiter/services/worker/internal/fingerprint"
+	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/keeper"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layer"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layers"
@@ -34,11 +36,17 @@ import (
 	"github.com/landwaiter/landwaiter/services/worker/internal/sweep"
 )
 
+// programPages is about how many bytes of the program a worker has resident.
+const programPages = 24 << 20
+
 // Run is the service. It returns nil when ctx ended and all work in hand was
 // finished or given back.
 func Run(ctx context.Context, cfg Config, log *zap.Logger) (err error) {
 	cfg = cfg.withDefaults()
 	cfg.Bus.Log = log
+	// GOMEMLIMIT does not count the pages of the program itself.
+	debug.SetMemoryLimit(debug.SetMemoryLimit(-1) - programPages)
+	defer func() { debug.SetMemoryLimit(debug.SetMemoryLimit(-1) + programPages) }()
 	if cfg.Dir == "" {
 		if cfg.Dir, err = os.MkdirTemp("", "landwaiter-worker-*"); err != nil {
 			return fmt.Errorf("worker: data folder: %w", err)
@@ -97,7 +105,7 @@ type worker struct {
 }
 
 func newWorker(cfg Config, doc config.Document, b *bus.Bus, st *state.Store, log *zap.Logger) (*worker, error) {
-	reader, known, err := newEngine(cfg.Fingerprints)
+	reader, known, err := newEngine(cfg.Fingerprints, cfg.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +142,13 @@ func newWorker(cfg Config, doc config.Document, b *bus.Bus, st *state.Store, log
 		Shelf: shelf, Registries: w.registries, Most: pushedLayerMost, Log: log.Named("layers"),
 		Wanted: w.planner.LayerWanted,
 	}
-	w.matcher = &rematch.Matcher{Bus: b, State: st, Databases: w.databases, Teller: teller, Now: now, Log: log.Named("rematch")}
+	inventories, err := inventory.NewDecoder(sharedPackages)
+	if err != nil {
+		return nil, err
+	}
+	w.matcher = &rematch.Matcher{
+		Bus: b, State: st, Databases: w.databases, Teller: teller, Inventories: inventories, Now: now, Log: log.Named("rematch"),
+	}
 	w.keeper = &keeper.Keeper{
 		Bus: b, State: st, Checker: checker, Databases: w.databases, Verdicts: keeper.NewVerdicts(w.metrics), Worker: name, Announce: w.scanner.Announce, Tick: cfg.KeeperEvery, WakeAfter: 3 * cfg.Lease,
 		JobRetention: cfg.JobRetention, CheckEvery: cfg.CheckEvery, CollectEvery: cfg.CollectEvery, Now: now, Log: log.Named("keeper"),
@@ -148,6 +162,10 @@ func newWorker(cfg Config, doc config.Document, b *bus.Bus, st *state.Store, log
 }
 
 const (
+	// sharedPackages is how many bytes of packages are remembered while verdicts
+	// are made again: about fifteen thousand, which a thousand images have that
+	// stand on a few bases.
+	sharedPackages = 16 << 20
 	// pushedLayerMost is the size up to which a layer is read before any
 	// image names it.
 	pushedLayerMost = 1 << 30
@@ -160,8 +178,11 @@ const (
 
 // newEngine makes what reads layers. Files are hashed only with a list of known
 // ones to hold the hashes against.
-func newEngine(fingerprints string) (reader *layer.Reader, known *fingerprint.List, err error) {
-	limits := layer.DefaultLimits()
+func newEngine(fingerprints string, limits Limits) (reader *layer.Reader, known *fingerprint.List, err error) {
+	if limits == (Limits{}) {
+		limits = layer.DefaultLimits()
+	}
+	limits = limits.Within(debug.SetMemoryLimit(-1))
 	if fingerprints != "" {
 		if known, err = fingerprint.Load(fingerprints); err != nil {
 			return nil, nil, err

@@ -52,8 +52,11 @@ rules:
 // pipeline is a new installation of separate processes that knows nothing.
 type pipeline struct {
 	worker  *harness.Process
-	hook    string        // address for notifications
-	results chan nats.Msg // what the worker announces
+	others  []*harness.Process // further workers
+	hook    string             // address for notifications
+	results chan nats.Msg      // what the workers announce
+
+	broker, config string
 }
 
 func startPipeline(b *testing.B, registry string) *pipeline {
@@ -71,17 +74,25 @@ func startPipeline(b *testing.B, registry string) *pipeline {
 	if err := conn.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	config := configuration(b, registry)
-	_, p.hook = startIngest(b, url, config)
-	admin := free(b)
-	p.worker = harness.Start(b, harness.Command{Path: harness.Binary(b, "worker"), Env: []string{
-		"LANDWAITER_NATS=" + url, "LANDWAITER_CONFIG=" + config, "LANDWAITER_DATA=" + b.TempDir(),
-		"LANDWAITER_ADVISORIES_SOURCE=" + advisories(b), "LANDWAITER_ADMIN=" + admin,
-	}})
-	harness.WaitFor(b, soon, "the worker", harness.Answers("http://"+admin+"/readyz"), p.worker)
+	p.broker, p.config = url, configuration(b, registry)
+	_, p.hook = startIngest(b, url, p.config)
+	p.worker = p.startWorker(b, advisories(b))
 	p.await(b, "", "advisories.updated")
 	quiet(b, p.worker)
 	return p
+}
+
+// startWorker starts one more worker, which brings in advisories unless their
+// source is "none".
+func (p *pipeline) startWorker(b *testing.B, source string) *harness.Process {
+	b.Helper()
+	admin := free(b)
+	worker := harness.Start(b, harness.Command{Path: harness.Binary(b, "worker"), Env: []string{
+		"LANDWAITER_NATS=" + p.broker, "LANDWAITER_CONFIG=" + p.config, "LANDWAITER_DATA=" + b.TempDir(),
+		"LANDWAITER_ADVISORIES_SOURCE=" + source, "LANDWAITER_ADMIN=" + admin,
+	}})
+	harness.WaitFor(b, soon, "a worker", harness.Answers("http://"+admin+"/readyz"), worker)
+	return worker
 }
 
 // startIngest starts the service with its log in a file, as an installation has

@@ -32,6 +32,8 @@ func play(role string) error {
 	switch role {
 	case roleFloor:
 		return floor(os.Args[1:], os.Stdout)
+	case roleAsk:
+		return ask(os.Args[1], os.Stdout)
 	case roleBare:
 		return bare(os.Args[1:], os.Stdout)
 	case roleBroker:

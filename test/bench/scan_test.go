@@ -50,16 +50,7 @@ func report(b *testing.B, c compression, weight size, ours, least []cost) {
 	budget := map[string]string{"gzip": "CPU <= 1.15", "zstd": "CPU <= 1.3"}[c.name]
 	what := fmt.Sprintf("cold scan, %d %s layers (%s), %.0f MB packed, %.0f MB unpacked: ",
 		layers, c.name, c.level, float64(weight.compressed)/1e6, float64(weight.inflated)/1e6)
-	cpu, cpuLeast := median(each(ours, func(c cost) time.Duration { return c.CPU })), median(each(least, func(c cost) time.Duration { return c.CPU }))
-	wall, wallLeast := median(each(ours, func(c cost) time.Duration { return c.Wall })), median(each(least, func(c cost) time.Duration { return c.Wall }))
-	peak, peakLeast := median(each(ours, func(c cost) int64 { return c.Peak })), median(each(least, func(c cost) int64 { return c.Peak }))
-	results.add(row{what + "CPU", seconds(cpu), seconds(cpuLeast) + " floor", ratio(cpu, cpuLeast), budget})
-	results.add(row{what + "wall, from the webhook on", seconds(wall), seconds(wallLeast) + " floor", ratio(wall, wallLeast), ""})
-	results.add(row{what + "peak memory of the process", mebibytes(peak), mebibytes(peakLeast) + " floor", ratio(peak, peakLeast), "<= 160 MiB (1 GB image)"})
-	written := median(each(ours, func(c cost) int64 { return c.Written }))
-	results.add(row{what + "written to disk", mebibytes(written), "", "", "0"})
-	b.ReportMetric(float64(cpu)/float64(cpuLeast), "cpu/floor")
-	b.ReportMetric(float64(wall)/float64(wallLeast), "wall/floor")
+	compared(b, what, budget, ours, least)
 }
 
 func each[T any](all []cost, of func(cost) T) []T {

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -43,7 +44,7 @@ func openBrowser(t *testing.T) *browser {
 			if err != nil {
 				return // the tab is closed
 			}
-			if m.IsException() || m.Type == "error" {
+			if m.IsException() || m.Type == "error" && !refused(m.String()) {
 				complaints = append(complaints, m.String())
 			}
 		}
@@ -59,6 +60,12 @@ func openBrowser(t *testing.T) *browser {
 	return &browser{T: t, tab: func() context.Context { return ctx }}
 }
 
+// refused reports whether the browser tells no more than that the API refused
+// what a form said, which the page shows.
+func refused(message string) bool {
+	return strings.HasSuffix(message, "status of 400 (Bad Request)") || strings.HasSuffix(message, "status of 412 (Precondition Failed)")
+}
+
 // do runs actions, each as a user would wait for it.
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
@@ -69,15 +76,16 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// ask runs an action for its result.
-func ask[T any](b *browser, action chromedp.Action[T]) T {
+// ask reads something of the page. A page that another one replaces meanwhile,
+// as after a click, is read again: the browser answers with an error then.
+func ask[T any](b *browser, action chromedp.Action[T]) (result T) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.tab(), soon)
-	defer cancel()
-	result, err := chromedp.Run(ctx, action)
-	if err != nil {
-		b.Fatalf("browser: %v", err)
-	}
+	b.shows("the page to hold still", func() (err error) {
+		ctx, cancel := context.WithTimeout(b.tab(), soon/4)
+		defer cancel()
+		result, err = chromedp.Run(ctx, action)
+		return err
+	})
 	return result
 }
 

@@ -34,8 +34,13 @@ type front struct {
 // called.
 func newFront(t *testing.T, types ...string) *front {
 	t.Helper()
+	return newFrontOf(t, harness.StartRegistry(t, harness.RegistryOptions{}), types...)
+}
+
+func newFrontOf(t *testing.T, registry *harness.Registry, types ...string) *front {
+	t.Helper()
 	f := &front{
-		distributed: &distributed{installation: &installation{t: t, registry: harness.StartRegistry(t, harness.RegistryOptions{})}},
+		distributed: &distributed{installation: &installation{t: t, registry: registry}},
 		dir:         t.TempDir(), program: filepath.Join(t.TempDir(), "nats"), hooks: free(t),
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", f.program, "./test/standin/nats")
@@ -121,7 +126,7 @@ func (f *front) messages(stream, filter string) []jetstream.Msg {
 	return list
 }
 
-// facts are the registry events that are stored, without those about layers.
+// facts are the registry events that are stored.
 func (f *front) facts() []events.RegistryEvent {
 	f.t.Helper()
 	var list []events.RegistryEvent
@@ -130,7 +135,7 @@ func (f *front) facts() []events.RegistryEvent {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		if fact, ok := e.Data().(events.RegistryEvent); ok && fact.Class != events.ClassLayer {
+		if fact, ok := e.Data().(events.RegistryEvent); ok {
 			list = append(list, fact)
 		}
 	}

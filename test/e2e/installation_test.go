@@ -38,9 +38,10 @@ type installation struct {
 }
 
 type options struct {
-	redis bool
-	rule  string // further lines of the one rule, indented by four
-	env   []string
+	redis    bool
+	registry *harness.Registry // nil: Debian's
+	rule     string            // further lines of the one rule, indented by four
+	env      []string
 }
 
 // install starts registry, landwaiter and, where asked for, Redis, and tells
@@ -48,7 +49,10 @@ type options struct {
 func install(t *testing.T, o options) *installation {
 	t.Helper()
 	harness.EndToEnd(t)
-	in := &installation{t: t, registry: harness.StartRegistry(t, harness.RegistryOptions{}), data: t.TempDir(), env: o.env}
+	in := &installation{t: t, registry: o.registry, data: t.TempDir(), env: o.env}
+	if in.registry == nil {
+		in.registry = harness.StartRegistry(t, harness.RegistryOptions{})
+	}
 	in.config = filepath.Join(t.TempDir(), "landwaiter.yaml")
 	in.write(fmt.Sprintf(`registries:
   - name: local

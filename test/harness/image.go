@@ -24,15 +24,21 @@ func (r Rootfs) Image(tb testing.TB) v1.Image {
 	if err != nil {
 		tb.Fatalf("read layer: %v", err)
 	}
+	return Append(tb, scratch(tb), layer, "debootstrap --variant=minbase bookworm")
+}
+
+// scratch is an OCI image for linux/amd64 without layers.
+func scratch(tb testing.TB) v1.Image {
+	tb.Helper()
 	base := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	base, err = mutate.ConfigFile(base, &v1.ConfigFile{
+	base, err := mutate.ConfigFile(base, &v1.ConfigFile{
 		OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{Cmd: []string{"/bin/sh"}},
 	})
 	if err != nil {
 		tb.Fatalf("image configuration: %v", err)
 	}
-	return Append(tb, base, layer, "debootstrap --variant=minbase bookworm")
+	return base
 }
 
 // Append puts one more layer on an image, with the instruction that made it.

@@ -30,10 +30,19 @@ type Notify struct {
 type RegistryOptions struct {
 	Notify   Notify
 	HTPasswd string // lines of an htpasswd file (bcrypt); blank: no password
+	Token    Token
 }
 
-// Registry is Debian's docker-registry (CNCF Distribution) on a loopback port,
-// with its storage in the test's folder. Deleting is allowed.
+// Token says which token server a registry believes. The zero value is none.
+type Token struct {
+	Realm   string // its address, which the registry names to whoever shows no token
+	Service string
+	Issuer  string
+	Roots   string // PEM file of the authority of its certificate
+}
+
+// Registry is CNCF Distribution on a loopback port, with its storage in the
+// test's folder. Deleting is allowed.
 type Registry struct {
 	Host string // host:port, the first part of references
 
@@ -42,12 +51,27 @@ type Registry struct {
 	processes []*Process // one for each start, the newest last
 }
 
-// StartRegistry starts a registry and returns when it answers.
+// StartRegistry starts Debian's docker-registry, which is version 2 of
+// Distribution, and returns when it answers.
 func StartRegistry(tb testing.TB, o RegistryOptions) *Registry {
 	tb.Helper()
+	return startRegistry(tb, installed(tb, "docker-registry", "docker-registry"), o)
+}
+
+// StartRegistry3 starts version 3 of Distribution, of the module proxy, and
+// returns when it answers. It can delete tags, and tells of it.
+func StartRegistry3(tb testing.TB, o RegistryOptions) *Registry {
+	tb.Helper()
+	return startRegistry(tb, Install(tb, RegistryProgram), o)
+}
+
+func startRegistry(tb testing.TB, program string, o RegistryOptions) *Registry {
+	tb.Helper()
 	r := &Registry{Host: "127.0.0.1:0", dir: tb.TempDir()}
-	program := installed(tb, "docker-registry", "docker-registry")
-	r.command = Command{Path: program, Args: []string{"serve", filepath.Join(r.dir, "config.yml")}}
+	r.command = Command{
+		Path: program, Args: []string{"serve", filepath.Join(r.dir, "config.yml")},
+		Env: []string{"OTEL_TRACES_EXPORTER=none"}, // version 3 would look for a collector
+	}
 	r.start(tb, o)
 	return r
 }
@@ -135,7 +159,8 @@ func (r *Registry) Push(tb testing.TB, repository string, image v1.Image, option
 	return digest
 }
 
-// Delete removes a manifest, named by digest: "team/app@sha256:…".
+// Delete removes a manifest, named by digest, "team/app@sha256:…", or a tag,
+// "team/app:1", which only version 3 can.
 func (r *Registry) Delete(tb testing.TB, repository string) {
 	tb.Helper()
 	if err := remote.Delete(r.Reference(tb, repository), remote.WithContext(tb.Context())); err != nil {
@@ -203,6 +228,11 @@ func (r *Registry) config(tb testing.TB, o RegistryOptions) map[string]any {
 				"timeout": "5s", "threshold": 3, "backoff": "1s",
 			}},
 		}
+	}
+	if o.Token != (Token{}) {
+		config["auth"] = map[string]any{"token": map[string]any{
+			"realm": o.Token.Realm, "service": o.Token.Service, "issuer": o.Token.Issuer, "rootcertbundle": o.Token.Roots,
+		}}
 	}
 	if o.HTPasswd != "" {
 		file := filepath.Join(r.dir, "htpasswd")

@@ -173,7 +173,7 @@ func (b *Bus) Publish(ctx context.Context, p failpoint.Point, e events.Event) er
 		defer cancel()
 		msg := &nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}
 		if err := b.publish(ctx, e, msg); err != nil {
-			return fmt.Errorf("publish %s %s: %w", e.Kind(), e.ID(), err)
+			return fmt.Errorf("publish %s %s: %w", e.Kind(), e.ID(), Failed(err))
 		}
 		return nil
 	})

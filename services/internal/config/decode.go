@@ -53,7 +53,11 @@ func (c *checker) text(path string, n *yaml.Node, into encoding.TextUnmarshaler)
 		return
 	}
 	if err := into.UnmarshalText([]byte(n.Value)); err != nil {
-		c.addAt(n.Line, path, err.Error(), "as 30d, 12h or 1d12h")
+		hint := "as 30d, 12h or 1d12h"
+		if own, has := into.(interface{ hint() string }); has {
+			hint = own.hint()
+		}
+		c.addAt(n.Line, path, err.Error(), hint)
 	}
 }
 

@@ -39,6 +39,17 @@ func (m *Mistake) Error() string {
 	return b.String()
 }
 
+// Pointed is the mistake as Error tells it, with a JSON pointer (RFC 6901) for
+// file, line and path: for a document that came as JSON.
+func (m *Mistake) Pointed() string {
+	inner := Mistake{Message: m.Message, Hint: m.Hint}
+	if m.Path == "" {
+		return inner.Error()
+	}
+	written := strings.NewReplacer("~", "~0", "/", "~1", ".", "/", "[", "/", "]", "")
+	return "/" + written.Replace(m.Path) + ": " + inner.Error()
+}
+
 // Mistakes lists every mistake inside an error, in the order of the document.
 func Mistakes(err error) []*Mistake {
 	if err == nil {

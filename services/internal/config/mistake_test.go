@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,5 +68,24 @@ func TestSecretNeverRepeated(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: got %v, want a mistake that does not repeat the secret", in, err)
 		}
+	}
+}
+
+// Every mistake of a rule that came as JSON is told by its place in there.
+func TestMistakesOfJSONArePointedAt(t *testing.T) {
+	_, err := config.DecodeRule([]byte(`{"name":"a","registry":"hub","colour":"red","repositories":["a","B"],"platforms":["beos"],
+		"schedule":{"everyDays":2,"at":"02:00"},"scanAll":true,"pushedWithin":"tomorrow","retention":"0s","pool":"Site A","cap":-1}`))
+	var got []string
+	for _, m := range config.Mistakes(err) {
+		pointer, _, _ := strings.Cut(m.Pointed(), ": ")
+		got = append(got, pointer)
+	}
+	want := []string{
+		`unknown key "colour" (known`, "/repositories/1", "/platforms/0", "/schedule/at", "/retention", "/pool", "/cap", "/scanAll", "/pushedWithin",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -38,7 +38,7 @@ func TestParseSample(t *testing.T) {
 			Name: "nightly", Registry: "hub", Repositories: []string{"library/*", "acme/*"},
 			Platforms: []string{"linux/amd64"}, OnPush: &yes,
 			Schedule: config.Schedule{EveryDays: 1, At: "02:00", Timezone: "Europe/Berlin"},
-			Cap:      5, PushedWithin: month, Scanners: 4, Retention: month,
+			Cap:      5, PushedWithin: config.Within(30 * 24 * time.Hour), Scanners: 4, Retention: month,
 		}},
 	}
 	if diff := cmp.Diff(load(t, "sample.yaml"), want); diff != "" {
@@ -90,7 +90,7 @@ func TestParseWithKnown(t *testing.T) {
 
 func TestDecodeJSON(t *testing.T) {
 	rule, err := config.DecodeRule([]byte(`{"name":"a","registry":"hub","pushedWithin":"12h","onPush":false}`))
-	if err != nil || rule.PushedWithin != config.Duration(12*time.Hour) || rule.OnPush == nil || *rule.OnPush {
+	if err != nil || rule.PushedWithin != config.Within(12*time.Hour) || rule.OnPush == nil || *rule.OnPush {
 		t.Errorf("rule: got %+v, %v", rule, err)
 	}
 	reg, err := config.DecodeRegistry([]byte(`{"name":"a","address":"ghcr.io","type":"ghcr"}`))

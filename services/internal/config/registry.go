@@ -43,10 +43,14 @@ type Registry struct {
 	Address    string       `json:"address,omitempty"`    // [http://|https://]host[:port]; blank: Docker Hub
 	Credential string       `json:"credential,omitempty"` // name of a credential; blank: anonymous
 	TLS        TLS          `json:"tls,omitzero"`
-	Proxy      string       `json:"proxy,omitempty"` // URL (http, https, socks5); blank: as the environment says
-	Limits     Limits       `json:"limits,omitzero"`
-	Webhook    Webhook      `json:"webhook,omitzero"`
-	Trust      string       `json:"trust,omitempty"` // group that shares layer inventories; blank: "default"
+	Proxy      string       `json:"proxy,omitempty"`   // URL (http, https, socks5); blank: as the environment says
+	NoProxy    []string     `json:"noProxy,omitempty"` // what is asked without a proxy, as in NO_PROXY; at most 100; *: everything
+	// TokenServers are the hosts, host[:port], to which the registry may send us
+	// for tokens, with its credential, beside those of its own domain; at most 100.
+	TokenServers []string `json:"tokenServers,omitempty"`
+	Limits       Limits   `json:"limits,omitzero"`
+	Webhook      Webhook  `json:"webhook,omitzero"`
+	Trust        string   `json:"trust,omitempty"` // group that shares layer inventories; blank: "default"
 }
 
 // Kind is the registry's type, which a blank one leaves to the address.
@@ -59,6 +63,19 @@ func (r Registry) Kind() RegistryType {
 	default:
 		return OCI
 	}
+}
+
+// Destination is where which credential is sent, as "reader to
+// https://registry.example.com"; blank: there is no credential.
+func (r Registry) Destination() string {
+	if r.Credential == "" {
+		return ""
+	}
+	scheme := "https"
+	if r.PlainHTTP() {
+		scheme = "http"
+	}
+	return r.Credential + " to " + scheme + "://" + r.Host()
 }
 
 // TLS holds paths of PEM files for the connection to a registry.

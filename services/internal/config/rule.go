@@ -12,12 +12,13 @@ type Rule struct {
 	Platforms           []string `json:"platforms,omitempty"` // os[/architecture[/variant]]; none: all
 	OnPush              *bool    `json:"onPush,omitempty"`    // nil: as the registry or the defaults say
 	Schedule            Schedule `json:"schedule,omitzero"`
-	Cap                 int      `json:"cap,omitempty"`         // newest N images per repository; 0: all
-	PushedWithin        Duration `json:"pushedWithin,omitzero"` // only images pushed this recently; 0: all
-	ScanAll             bool     `json:"scanAll,omitempty"`     // every sweep scans everything again
-	Scanners            int      `json:"scanners,omitempty"`    // unfinished scans of one sweep at a time; 0: no bound
-	Pool                string   `json:"pool,omitempty"`        // named group of workers; blank: any
-	Retention           Duration `json:"retention,omitzero"`    // 0: as the defaults say
+	Cap                 int      `json:"cap,omitempty"`           // newest N images per repository; 0: all
+	PushedWithin        Window   `json:"pushedWithin,omitzero"`   // only images pushed this recently; zero: all
+	ScanAll             bool     `json:"scanAll,omitempty"`       // every sweep scans everything again
+	ImmutableTags       bool     `json:"immutableTags,omitempty"` // nobody can move these tags: sweeps do not ask for known ones again
+	Scanners            int      `json:"scanners,omitempty"`      // unfinished scans of one sweep at a time; 0: no bound
+	Pool                string   `json:"pool,omitempty"`          // named group of workers; blank: any
+	Retention           Duration `json:"retention,omitzero"`      // 0: as the defaults say
 }
 
 // Schedule says when a rule's sweeps are due.

@@ -59,6 +59,18 @@ type SecretRef struct {
 // IsZero reports whether nothing is referred to.
 func (r SecretRef) IsZero() bool { return r == SecretRef{} }
 
+// String says where the secret is, as messages do; blank: nowhere.
+func (r SecretRef) String() string {
+	switch {
+	case r.Env != "":
+		return "environment variable " + r.Env
+	case r.File != "":
+		return "secret file " + r.File
+	default:
+		return ""
+	}
+}
+
 // Resolve reads the secret. dir is the secrets folder, which a file may not
 // leave; getenv is usually os.Getenv. A secret that is blank, or longer than
 // 64 KiB, is an error; a final line break is not part of it. A zero reference

@@ -7,9 +7,10 @@ type Sweep struct {
 	Registry     string   `json:"registry,omitempty"`
 	Repositories []string `json:"repositories,omitempty"` // patterns; none: all
 	Tags         []string `json:"tags,omitempty"`         // patterns; none: all
-	PushedWithin Duration `json:"pushedWithin,omitzero"`  // only images pushed this recently; 0: all
+	PushedWithin Window   `json:"pushedWithin,omitzero"`  // only images pushed this recently, by days of UTC; zero: all
 	Cap          int      `json:"cap,omitempty"`          // newest N images per repository; 0: all
 	Force        bool     `json:"force,omitempty"`        // scan again what is known
+	Refetch      bool     `json:"refetch,omitempty"`      // and read layers again that were read before
 }
 
 // DecodeSweep reads what is to be swept from JSON, as strictly as a rule.

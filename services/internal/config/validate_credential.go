@@ -12,19 +12,24 @@ var (
 	roleGrammar   = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{1,12}:role/[A-Za-z0-9+=,.@_/-]{1,512}$`)
 )
 
+// tenantGrammar is that of a directory's id or domain: it becomes part of a path.
+var tenantGrammar = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$`)
+
 var envGrammar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // uses tells which keys a type of credential needs and which it may have.
 func (t CredentialType) uses() (needs, may []string) {
 	switch t {
-	case BasicCredential, HubCredential, AzureCredential:
+	case BasicCredential, HubCredential:
 		return []string{"username", "password"}, nil
 	case TokenCredential:
 		return []string{"token"}, []string{"username"}
 	case AWSCredential:
-		return nil, []string{"accessKeyId", "secretAccessKey", "role", "region"}
+		return nil, []string{"accessKeyId", "secretAccessKey", "sessionToken", "token", "role", "region"}
 	case GCPCredential:
-		return []string{"key"}, nil
+		return nil, []string{"key"}
+	case AzureCredential:
+		return nil, []string{"username", "password", "token", "tenant"}
 	case DockerConfigFile:
 		return []string{"config"}, nil
 	default:
@@ -36,10 +41,12 @@ func (c *checker) credential(path string, cr Credential) {
 	c.check(sub(path, "name"), CheckName(cr.Name), "")
 	oneOf(c, sub(path, "type"), cr.Type, CredentialTypes())
 	secrets := map[string]SecretRef{
-		"password": cr.Password, "token": cr.Token, "secretAccessKey": cr.SecretAccessKey, "key": cr.Key, "config": cr.Config,
+		"password": cr.Password, "token": cr.Token, "secretAccessKey": cr.SecretAccessKey,
+		"sessionToken": cr.SessionToken, "key": cr.Key, "config": cr.Config,
 	}
 	has := map[string]bool{
 		"username": cr.Username != "", "accessKeyId": cr.AccessKeyID != "", "role": cr.Role != "", "region": cr.Region != "",
+		"tenant": cr.Tenant != "",
 	}
 	for key, ref := range secrets {
 		c.secret(sub(path, key), ref)
@@ -50,7 +57,7 @@ func (c *checker) credential(path string, cr Credential) {
 	}
 	needs, may := cr.Type.uses()
 	keys := []string{
-		"username", "password", "token", "accessKeyId", "secretAccessKey", "role", "region", "key", "config",
+		"username", "password", "token", "accessKeyId", "secretAccessKey", "sessionToken", "role", "region", "tenant", "key", "config",
 	}
 	for _, key := range keys {
 		switch at := sub(path, key); {
@@ -60,13 +67,45 @@ func (c *checker) credential(path string, cr Credential) {
 			c.add(at, "has no use in a credential of type "+string(cr.Type), "")
 		}
 	}
-	c.aws(path, cr)
+	switch cr.Type {
+	case AWSCredential:
+		c.aws(path, cr)
+	case AzureCredential:
+		c.azure(path, cr)
+	default:
+	}
+}
+
+// azure checks that one way to log in is described, whole.
+func (c *checker) azure(path string, cr Credential) {
+	const why = "is missing in a credential of type azure "
+	switch {
+	case !cr.Password.IsZero() && !cr.Token.IsZero():
+		c.add(sub(path, "token"), "names a second secret beside password", "leave one of them out")
+	case !cr.Password.IsZero() && cr.Username == "":
+		c.add(sub(path, "username"), why+"with a password", "the service principal's client id")
+	case !cr.Token.IsZero() && cr.Username == "":
+		c.add(sub(path, "username"), why+"with a token", "the client id whose federated credential the token is for")
+	case !cr.Token.IsZero() && cr.Tenant == "":
+		c.add(sub(path, "tenant"), why+"with a token", "the directory's id")
+	case cr.Tenant != "" && cr.Password.IsZero() && cr.Token.IsZero():
+		c.add(sub(path, "tenant"), "has no use without password or token", "leave it out to use the machine's identity")
+	}
+	if cr.Tenant != "" && !tenantGrammar.MatchString(cr.Tenant) {
+		c.add(sub(path, "tenant"), short(cr.Tenant)+" is neither the id nor the domain of a directory", "as 72f988bf-86f1-41af-91ab-2d7cd011db47")
+	}
 }
 
 // aws checks what an AWS credential says of where and as whom.
 func (c *checker) aws(path string, cr Credential) {
 	if (cr.AccessKeyID == "") != cr.SecretAccessKey.IsZero() {
 		c.add(sub(path, "accessKeyId"), "goes together with secretAccessKey", "leave both out to use the machine's role")
+	}
+	if !cr.SessionToken.IsZero() && cr.AccessKeyID == "" {
+		c.add(sub(path, "sessionToken"), "goes together with accessKeyId and secretAccessKey", "")
+	}
+	if !cr.Token.IsZero() && (cr.Role == "" || cr.AccessKeyID != "") {
+		c.add(sub(path, "token"), "is a web identity, which goes together with role, without keys", "")
 	}
 	if cr.Region != "" && !regionGrammar.MatchString(cr.Region) {
 		c.add(sub(path, "region"), short(cr.Region)+" is not a region", "as eu-central-1; it may be left out where it is in the registry's address")

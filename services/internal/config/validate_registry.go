@@ -1,9 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"math"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 func (c *checker) registry(path string, r Registry) {
@@ -22,6 +24,8 @@ func (c *checker) registry(path string, r Registry) {
 		c.add(sub(path, "tls.insecureSkipVerify"), "leaves ca without a use", "leave one of them out")
 	}
 	c.proxy(sub(path, "proxy"), r.Proxy)
+	c.noProxy(sub(path, "noProxy"), r.NoProxy)
+	c.tokenServers(sub(path, "tokenServers"), r.TokenServers)
 	if rps := r.Limits.RequestsPerSecond; rps < 0 || math.IsNaN(rps) || math.IsInf(rps, 0) {
 		c.add(sub(path, "limits.requestsPerSecond"), "is less than 0", "")
 	}
@@ -75,5 +79,34 @@ func (c *checker) proxy(path, s string) {
 		c.add(path, "is not the URL of a proxy", "as http://proxy.example.com:3128")
 	case u.User != nil:
 		c.add(path, "holds a user; a secret never stands in a document", "set HTTPS_PROXY in the environment and leave proxy out")
+	}
+}
+
+// maxHosts bounds a list of hosts.
+const maxHosts = 100
+
+func (c *checker) noProxy(path string, hosts []string) {
+	if len(hosts) > maxHosts {
+		c.add(path, "has more than 100 entries", "")
+	}
+	for i, h := range hosts {
+		if h == "" || strings.ContainsAny(h, ", \t\r\n@") || strings.Contains(h, "://") {
+			c.add(fmt.Sprintf("%s[%d]", path, i), "is not a host", "as registry.example.com, .example.com, 10.0.0.0/8 or *")
+		}
+	}
+}
+
+func (c *checker) tokenServers(path string, hosts []string) {
+	if len(hosts) > maxHosts {
+		c.add(path, "has more than 100 entries", "")
+	}
+	for i, h := range hosts {
+		host, _, err := splitPort(strings.ToLower(h))
+		if err == nil {
+			err = checkHost(host)
+		}
+		if err != nil {
+			c.add(fmt.Sprintf("%s[%d]", path, i), err.Error(), "as auth.example.com, with :port where it is not 443")
+		}
 	}
 }

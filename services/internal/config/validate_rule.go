@@ -16,7 +16,7 @@ func (c *checker) rule(path string, r Rule) {
 	if r.Pool != "" {
 		c.check(sub(path, "pool"), CheckName(r.Pool), "")
 	}
-	if r.ScanAll && (r.Schedule.EveryDays < 7 || r.Cap <= 0 && r.PushedWithin <= 0) {
+	if r.ScanAll && (r.Schedule.EveryDays < 7 || r.Cap <= 0 && r.PushedWithin == Window{}) {
 		c.add(sub(path, "scanAll"), "needs a schedule of 7 days or more in the same rule, and a cap or pushedWithin",
 			"schedule: {everyDays: 7}, pushedWithin: 30d")
 	}
@@ -30,9 +30,6 @@ func (c *checker) selects(path string, r Rule) {
 	c.patterns(sub(path, "excludeTags"), r.ExcludeTags, checkTagPattern)
 	c.patterns(sub(path, "platforms"), r.Platforms, CheckPlatform)
 	c.notNegative(sub(path, "cap"), r.Cap)
-	if r.PushedWithin < 0 || r.PushedWithin == 0 && c.given(sub(path, "pushedWithin")) {
-		c.add(sub(path, "pushedWithin"), "must be longer than 0", "leave it out to mean any time")
-	}
 }
 
 func (c *checker) patterns(path string, list []string, check func(string) error) {

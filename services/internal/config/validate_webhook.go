@@ -28,6 +28,11 @@ func (c *checker) webhook(path string, r Registry) {
 	if (w.Mapping != nil) != (r.Type == Generic) {
 		c.add(sub(path, "mapping"), "and type: generic go together", "")
 	}
+	if w.Mapping != nil {
+		for key, wrong := range w.Mapping.mistakes() {
+			c.add(sub(path, "mapping."+key), wrong, "")
+		}
+	}
 	if w.NATS != nil {
 		c.webhookNATS(sub(path, "nats"), r.Type, *w.NATS)
 	}

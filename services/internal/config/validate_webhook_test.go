@@ -24,7 +24,7 @@ registries:
   - name: any
     type: generic
     address: any.example
-    webhook: {mapping: {repository: $.repo, actions: {PUSHED: push}}}
+    webhook: {mapping: {repository: $.repo, action: $.what, actions: {PUSHED: push}}}
   - name: zot
     type: zot
     address: zot.example
@@ -38,7 +38,7 @@ registries:
 			Secret: config.SecretRef{Env: "NEW"}, PreviousSecret: config.SecretRef{File: "old"}, DeliveriesPerSecond: 2.5,
 			Repositories: map[string]string{"docker-hosted": "", "docker-team": "team"}, Auth: config.WebhookAuth{Type: config.HMACAuth},
 		},
-		{Mapping: &config.WebhookMapping{Repository: "$.repo", Actions: map[string]string{"PUSHED": "push"}}},
+		{Mapping: &config.WebhookMapping{Repository: "$.repo", Action: "$.what", Actions: map[string]string{"PUSHED": "push"}}},
 		{NATS: &config.WebhookNATS{URL: "nats://zot.example:4222", Subject: "zot.events", Stream: "ZOT"}},
 	}
 	for i, r := range doc.Registries {

@@ -201,3 +201,30 @@ func TestEffective(t *testing.T) {
 		}
 	}
 }
+
+func TestWindow(t *testing.T) {
+	for in, want := range map[string]struct {
+		window config.Window
+		text   string
+	}{
+		"today":     {config.Window{Day: config.Today}, "today"},
+		"yesterday": {config.Window{Day: config.Yesterday}, "yesterday"},
+		"7d":        {config.Within(7 * 24 * time.Hour), "7d"},
+		"30d":       {config.Within(30 * 24 * time.Hour), "30d"},
+		"1d12h":     {config.Within(36 * time.Hour), "36h0m0s"},
+		"all":       {config.Window{}, "all"},
+	} {
+		got, err := config.ParseWindow(in)
+		if err != nil || got != want.window || got.String() != want.text {
+			t.Errorf("%q: got %s, %v, want %s", in, got, err, want.text)
+		}
+		if again, err := config.ParseWindow(got.String()); err != nil || again != got {
+			t.Errorf("%q: %s reads back as %s, %v", in, got, again, err)
+		}
+	}
+	for _, in := range []string{"", "0d", "0s", "tomorrow", "Today", "-1h", "7 days", "7"} {
+		if got, err := config.ParseWindow(in); err == nil {
+			t.Errorf("%q: got %s, want an error", in, got)
+		}
+	}
+}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 )
@@ -69,13 +71,14 @@ func (a *api) call(ctx context.Context, t target, q question, answer any) (http.
 			return nil, c.broken(ctx, t, err)
 		}
 	}
+	sent := time.Now()
 	resp, err := (&http.Client{Transport: c.guard, CheckRedirect: stay}).Do(req)
 	if err != nil {
 		return nil, c.broken(ctx, t, err)
 	}
 	defer drain(resp)
 	if resp.StatusCode != http.StatusOK {
-		return nil, a.refused(t, resp)
+		return nil, a.refused(ctx, t, resp, sent)
 	}
 	raw, err := readAll(resp.Body, resp.ContentLength, maxPage)
 	if err != nil {
@@ -87,11 +90,14 @@ func (a *api) call(ctx context.Context, t target, q question, answer any) (http.
 	return resp.Header, nil
 }
 
-func (a *api) refused(t target, resp *http.Response) error {
+func (a *api) refused(ctx context.Context, t target, resp *http.Response, sent time.Time) error {
 	if a.explain != nil {
 		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 		if err == nil {
 			err = a.explain(resp.StatusCode, raw)
+		}
+		if errors.Is(err, ErrPaused) { // it was said in the vendor's own words
+			a.client.guard.budget.Rest(ctx, Pause{Part: Listings, First: silentRest, Of: Listings, Sent: sent, Why: err.Error()})
 		}
 		if err != nil {
 			return a.client.wrap(t, err)

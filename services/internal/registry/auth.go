@@ -15,14 +15,14 @@ func authenticator(c *Client, cfg config.Registry, cred config.Resolved) (authn.
 	switch cred.Type {
 	case "", config.NoCredential:
 		return authn.Anonymous, nil
-	case config.BasicCredential, config.HubCredential, config.AzureCredential:
-		// A service principal logs in with its client id and secret:
-		// https://learn.microsoft.com/azure/container-registry/container-registry-auth-service-principal
+	case config.BasicCredential, config.HubCredential:
 		return &authn.Basic{Username: cred.Username, Password: cred.Password.Reveal()}, nil
 	case config.TokenCredential:
 		return tokenLogin(cfg, cred), nil
 	case config.AWSCredential:
 		return newECRLogin(c, cfg, cred)
+	case config.AzureCredential:
+		return newAzureLogin(c, cfg, cred)
 	case config.GCPCredential:
 		return newGoogleLogin(c.guard, cfg, cred)
 	case config.DockerConfigFile:

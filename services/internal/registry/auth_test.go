@@ -122,7 +122,7 @@ func TestForeignRealm(t *testing.T) {
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm=%q`, realm))
 			w.WriteHeader(http.StatusUnauthorized)
 		}))
-		if err := client(t, s, basic("right")).Ping(t.Context()); err == nil || strings.Contains(err.Error(), "right") {
+		if err := client(t, s, basic("right")).Ping(t.Context()); !errors.Is(err, registry.ErrInvalid) || strings.Contains(err.Error(), "right") {
 			t.Errorf("realm %q: got %v, want an error", realm, err)
 		}
 	}

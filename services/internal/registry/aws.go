@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -28,6 +30,8 @@ import (
 const (
 	ecrEarly = time.Hour       // of twelve
 	awsEarly = 5 * time.Minute // of the hour of an assumed role
+
+	sessionName = "landwaiter" // in Amazon's logs
 )
 
 // ecrHost takes a registry's host apart, as
@@ -74,7 +78,7 @@ func newECRLogin(c *Client, cfg config.Registry, cred config.Resolved) (authn.Au
 	if err != nil {
 		return nil, err
 	}
-	return &ecrLogin{ecr: e, renewing: newRenewing(ecrEarly, e.login)}, nil
+	return &ecrLogin{ecr: e, renewing: newRenewing(ecrEarly, e.login).of(cred.Name)}, nil
 }
 
 // ecrLogin is the login, and the service it comes from.
@@ -151,12 +155,20 @@ func (e *ecr) noKeys(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	how := "the machine's role gave no keys, and there are none in the environment"
+	if file := os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"); file != "" && e.cred.AccessKeyID == "" && e.cred.Token.IsZero() {
+		if _, err := readFile(file); err != nil {
+			how = "the web identity in AWS_WEB_IDENTITY_TOKEN_FILE cannot be read"
+		}
+	}
 	if e.cred.Role != "" {
 		how = "the role " + cut(e.cred.Role) + " could not be assumed"
 	}
 	var refused interface{ ErrorCode() string }
 	if errors.As(err, &refused) && refused.ErrorCode() != "" {
 		return fmt.Errorf("%w: %s: %s", ErrUnauthorized, how, cut(refused.ErrorCode()))
+	}
+	if down := e.api.client.guard.proxies.down(&url.URL{Scheme: "https", Host: "sts." + e.region + ".amazonaws.com"}, err); down != nil {
+		return fmt.Errorf("%s: %w", how, down)
 	}
 	return &Unavailable{Reason: how}
 }
@@ -171,9 +183,9 @@ func (e *ecr) provider(ctx context.Context) (aws.CredentialsProvider, error) {
 	if e.keys != nil {
 		return e.keys, nil
 	}
-	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(e.region)}
+	options := []func(*awsconfig.LoadOptions) error{awsconfig.WithRegion(e.region), awsconfig.WithHTTPClient(e.api.client.guard.plain())}
 	if e.cred.AccessKeyID != "" {
-		static := credentials.NewStaticCredentialsProvider(e.cred.AccessKeyID, e.cred.SecretAccessKey.Reveal(), "")
+		static := credentials.NewStaticCredentialsProvider(e.cred.AccessKeyID, e.cred.SecretAccessKey.Reveal(), e.cred.SessionToken.Reveal())
 		options = append(options, awsconfig.WithCredentialsProvider(static))
 	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx, options...)
@@ -181,14 +193,27 @@ func (e *ecr) provider(ctx context.Context) (aws.CredentialsProvider, error) {
 		return nil, fmt.Errorf("%w: the machine's AWS configuration cannot be read", ErrInvalid)
 	}
 	e.keys = cfg.Credentials
-	if e.cred.Role != "" {
+	switch {
+	case !e.cred.Token.IsZero():
+		// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+		role := stscreds.NewWebIdentityRoleProvider(sts.NewFromConfig(cfg), e.cred.Role, webIdentity(e.cred.Token.Reveal()),
+			func(o *stscreds.WebIdentityRoleOptions) { o.RoleSessionName = sessionName })
+		e.keys = aws.NewCredentialsCache(role, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = awsEarly })
+	case e.cred.Role != "":
 		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), e.cred.Role, func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = "landwaiter"
+			o.RoleSessionName = sessionName
 		})
 		e.keys = aws.NewCredentialsCache(role, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = awsEarly })
 	}
 	return e.keys, nil
 }
+
+// webIdentity is a token that somebody else vouches for us with. Who replaces
+// it replaces the client, too.
+type webIdentity string
+
+// GetIdentityToken is the token.
+func (w webIdentity) GetIdentityToken() ([]byte, error) { return []byte(w), nil }
 
 // explainECR reads the name of an error, which Amazon sends with status 400:
 // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
@@ -203,7 +228,9 @@ func explainECR(_ int, raw []byte) error {
 	switch name {
 	case "RepositoryNotFoundException", "RegistryNotFoundException", "ImageNotFoundException":
 		return fmt.Errorf("%w: %s", ErrNotFound, name)
-	case "ThrottlingException", "LimitExceededException", "ServerException":
+	case "ThrottlingException", "LimitExceededException":
+		return &Unavailable{Reason: name, Paused: true}
+	case "ServerException":
 		return &Unavailable{Reason: name}
 	case "AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId",
 		"InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationTokenException", "OptInRequired":

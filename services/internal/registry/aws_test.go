@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -262,5 +263,69 @@ func TestECRHosts(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %q, %v, want %q", host, got, err, want)
 		}
+	}
+}
+
+// A session's keys are good with its token only.
+func TestSessionToken(t *testing.T) {
+	cred := config.Resolved{AccessKeyID: "ASIA", SecretAccessKey: config.NewSecret("temporary"), SessionToken: config.NewSecret("session")}
+	if err := newAmazon(t, &amazon{keys: session(), holds: 12 * time.Hour}, cred).Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cred.SessionToken = config.Secret{}
+	if err := newAmazon(t, &amazon{keys: session()}, cred).Ping(t.Context()); !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("without its token: got %v", err)
+	}
+}
+
+// TestWebIdentity exchanges a token that a cluster vouches for us with, given
+// by the credential or by the cluster's own variables:
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+// https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
+func TestWebIdentity(t *testing.T) {
+	const role = "arn:aws:iam::123456789012:role/reader"
+	refusal := ""
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil || r.Form.Get("Action") != "AssumeRoleWithWebIdentity" || r.Form.Get("RoleArn") != role ||
+			r.Form.Get("WebIdentityToken") != "vouched" || r.Header.Get("Authorization") != "" {
+			t.Errorf("got %v, %v", r.Form, err)
+		}
+		w.Header().Set("Content-Type", "text/xml")
+		if refusal != "" {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>vouched has expired</Message></Error></ErrorResponse>`, refusal)
+			return
+		}
+		s := session()
+		_, _ = fmt.Fprintf(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials>`+
+			`<AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration>`+
+			`</Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+			s.AccessKeyID, s.SecretAccessKey, s.SessionToken, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+	}))
+	t.Cleanup(sts.Close)
+	t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("vouched"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	given := config.Resolved{Role: role, Token: config.NewSecret("vouched")}
+	if err := newAmazon(t, &amazon{keys: session(), holds: 12 * time.Hour}, given).Ping(t.Context()); err != nil {
+		t.Errorf("of the credential: %v", err)
+	}
+	refusal = "ExpiredTokenException"
+	err := newAmazon(t, &amazon{}, given).Ping(t.Context())
+	if !errors.Is(err, ErrUnauthorized) || !strings.Contains(err.Error(), refusal) || strings.Contains(err.Error(), "vouched") {
+		t.Errorf("an old one: got %v", err)
+	}
+	refusal = ""
+	t.Setenv("AWS_ROLE_ARN", role)
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file)
+	if err := newAmazon(t, &amazon{keys: session(), holds: 12 * time.Hour}, config.Resolved{}).Ping(t.Context()); err != nil {
+		t.Errorf("of the cluster: %v", err)
+	}
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", file+"x")
+	err = newAmazon(t, &amazon{}, config.Resolved{}).Ping(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "AWS_WEB_IDENTITY_TOKEN_FILE cannot be read") {
+		t.Errorf("a file that is not there: got %v", err)
 	}
 }

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,19 +17,21 @@ const (
 	hostedRate         = 20  // requests a second of one that many share; Google's refuse more
 	ownRate            = 100 // of one that somebody runs for himself
 	defaultConcurrency = 8
-	maxRetryAfter      = 24 * time.Hour
-	silentRest         = 5 * time.Second // for a registry that refuses and does not say for how long
 )
 
 // Budget says when a registry may be asked. It may be shared by all who ask
 // it.
 type Budget interface {
-	// Wait returns when one request may be sent, and how many may be in flight
-	// here; 0: as configured. A registry that is to be left alone, or whose
-	// budget frees nothing before ctx ends, is an *Unavailable.
-	Wait(ctx context.Context) (inFlight int, err error)
-	// Rest leaves the registry alone until a moment, as it asked for.
-	Rest(ctx context.Context, until time.Time, why string)
+	// Wait returns when one request about a part of the registry may be sent,
+	// and how many may be in flight here; 0: as configured. A part that is to be
+	// left alone, or a budget that frees nothing before ctx ends, is an
+	// *Unavailable that is an ErrPaused.
+	Wait(ctx context.Context, about Part) (inFlight int, err error)
+	// Rest leaves a part of the registry alone until a moment, as it asked for,
+	// or for longer each time where it does not say: see [Pause.Following].
+	Rest(ctx context.Context, pause Pause)
+	// Answered tells that what was asked for at a moment was served.
+	Answered(ctx context.Context, about Part, sent time.Time)
 }
 
 // Limits are the registry's, with what its configuration leaves to us.
@@ -65,12 +66,12 @@ func Alone(r config.Registry) Budget {
 
 type alone struct {
 	limiter *rate.Limiter
-	resting Rest
+	resting Pauses
 }
 
 // Wait waits for the limiter.
-func (a *alone) Wait(ctx context.Context) (int, error) {
-	if err := a.resting.Check(time.Now()); err != nil {
+func (a *alone) Wait(ctx context.Context, about Part) (int, error) {
+	if err := a.resting.Check(about, time.Now()); err != nil {
 		return 0, err
 	}
 	err := a.limiter.Wait(ctx)
@@ -81,68 +82,17 @@ func (a *alone) Wait(ctx context.Context) (int, error) {
 }
 
 // Rest leaves the registry alone.
-func (a *alone) Rest(_ context.Context, until time.Time, why string) { a.resting.Set(until, why) }
+func (a *alone) Rest(_ context.Context, pause Pause) { a.resting.Add(pause) }
+
+// Answered ends a row of refusals.
+func (a *alone) Answered(_ context.Context, about Part, sent time.Time) {
+	a.resting.Answered(about, sent)
+}
 
 // UsedUp is the error of a budget that frees nothing in time; after is when it
 // will, 0 for unknown.
 func UsedUp(after time.Duration) error {
-	return &Unavailable{RetryAfter: after, Reason: "the registry's request budget is used up"}
-}
-
-// Rest remembers that a registry asked to be left alone. Its zero value does
-// not. It is safe for use by many goroutines.
-type Rest struct {
-	mu    sync.Mutex
-	until time.Time
-	why   string
-}
-
-// Set leaves the registry alone until a moment, unless it was to be left alone
-// for longer.
-func (r *Rest) Set(until time.Time, why string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if until.After(r.until) {
-		r.until, r.why = until, why
-	}
-}
-
-// Check is an *Unavailable while the registry is to be left alone.
-func (r *Rest) Check(now time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if left := r.until.Sub(now); left > 0 {
-		return &Unavailable{RetryAfter: left, Reason: "the registry asked to be left alone: " + r.why}
-	}
-	return nil
-}
-
-// retryAfter reads the header: seconds, or a date. At most a day.
-func retryAfter(h string, now time.Time) time.Duration {
-	d := time.Duration(0)
-	if n, err := strconv.ParseUint(h, 10, 31); err == nil {
-		d = time.Duration(n) * time.Second
-	} else if t, err := http.ParseTime(h); err == nil {
-		d = t.Sub(now)
-	}
-	return min(max(d, 0), maxRetryAfter)
-}
-
-// pullRest reads what Docker Hub says of the pulls left, and returns how long
-// none should be tried; 0: some are left. The window slides, so that a pull
-// comes free after the window's length divided by the pulls in it. See
-// https://docs.docker.com/docker-hub/usage/pulls/
-func pullRest(h http.Header) time.Duration {
-	left, _, ok := quota(h.Get("Ratelimit-Remaining"))
-	if !ok || left > 0 {
-		return 0
-	}
-	const least, most = time.Minute, time.Hour
-	limit, window, ok := quota(h.Get("Ratelimit-Limit"))
-	if !ok || limit == 0 || window == 0 {
-		return least
-	}
-	return min(max(window/time.Duration(limit), least), most)
+	return &Unavailable{RetryAfter: after, Reason: "the registry's request budget is used up", Paused: true}
 }
 
 // quota reads "100;w=21600": a number, and the seconds it is for.

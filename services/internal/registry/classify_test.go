@@ -143,6 +143,18 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
+func TestParseConfigSystem(t *testing.T) {
+	for written, want := range map[string]string{
+		``: "linux", `"os":""`: "linux", `"os":"linux"`: "linux", `"os":" Windows"`: "windows", `"os":"freebsd"`: "freebsd",
+		`"os":"lin ux"`: "", `"os":"linux.worker"`: "", `"os":"` + strings.Repeat("a", 40) + `"`: "",
+	} {
+		c, err := registry.ParseConfig([]byte("{" + written + "}"))
+		if c.Platform.OS != want || (want == "") != errors.Is(err, registry.ErrInvalid) {
+			t.Errorf("%s is %q, %v, want %q", written, c.Platform.OS, err, want)
+		}
+	}
+}
+
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{"os":"linux","rootfs":{"diff_ids":["` + digest + `"]},"history":[{"created_by":"x"}]}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {

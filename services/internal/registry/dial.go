@@ -23,6 +23,7 @@ type dialer struct {
 	own     string       // host:port of the registry: where it lies is its operator's choice
 	here    bool         // the registry is configured to be on this machine
 	proxies sync.Map     // host:port of the configured proxies, as far as they were used
+	named   atomic.Bool  // the configuration names that token server
 	realm   atomic.Value // host:port of the token server the registry named
 	private atomic.Bool  // the registry was found in a private network
 }
@@ -65,8 +66,8 @@ func (d *dialer) refusePrivate(address, resolved string) error {
 		d.private.Store(true)
 		return nil
 	}
-	if d.realm.Load() == any(address) && !d.private.Load() {
-		return fmt.Errorf("%w: the token server %s is in a private network, where the registry is not", ErrInvalid, cut(address))
+	if d.realm.Load() == any(address) && !d.private.Load() && !d.named.Load() {
+		return fmt.Errorf("%w: the token server %s is in a private network, where the registry is not: if it is the registry's, let tokenServers of the registry name it", ErrInvalid, cut(address))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -124,6 +125,9 @@ func TestDistribution(t *testing.T) {
 		steps = append(steps, s.Name)
 		if s.Err != nil {
 			t.Errorf("%s: %v", s.Name, s.Err)
+		}
+		if s.Name == registry.StepTags && !strings.HasPrefix(s.Detail, "3 tags in acme/app0, without digests and push dates") {
+			t.Errorf("got %q", s.Detail)
 		}
 	})
 	if len(steps) != 7 {

@@ -17,6 +17,10 @@ var (
 	// ErrUnavailable means no usable answer came: try again later. The error
 	// holds an *Unavailable.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrPaused is an ErrUnavailable that says nothing against the registry: it
+	// answers, and is not asked at the moment because it wishes so, or because
+	// its budget is used up.
+	ErrPaused = errors.New("paused")
 	// ErrTooLarge means an answer was longer than is allowed for its kind.
 	ErrTooLarge = errors.New("too large")
 	// ErrInvalid means a request or an answer that breaks the rules: trying
@@ -33,6 +37,7 @@ var (
 type Unavailable struct {
 	RetryAfter time.Duration // as the registry asks, at most a day; 0: it does not say
 	Reason     string        // without secrets or query strings
+	Paused     bool          // it is an ErrPaused
 }
 
 // Error is the reason.
@@ -43,5 +48,7 @@ func (u *Unavailable) Error() string {
 	return "unavailable: " + u.Reason
 }
 
-// Is makes every *Unavailable an ErrUnavailable.
-func (u *Unavailable) Is(target error) bool { return target == ErrUnavailable }
+// Is makes every *Unavailable an ErrUnavailable, and some an ErrPaused.
+func (u *Unavailable) Is(target error) bool {
+	return target == ErrUnavailable || u.Paused && target == ErrPaused
+}

@@ -128,3 +128,41 @@ func TestKeyAsPassword(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGoogleIsAway: a token service that does not answer says nothing against
+// the key.
+func TestGoogleIsAway(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"broken":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) },
+		"no JSON": func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, "<html>") },
+		"hangs up": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				_ = conn.Close()
+			}
+		},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				answer(w, r)
+				return
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="http://`+r.Host+`/realm"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		t.Cleanup(s.Close)
+		c, err := New(config.Registry{Name: "test", Type: config.GAR, Address: s.URL}, gcp(keyFile(t, s.URL+"/token")), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		if err := c.Ping(t.Context()); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrUnavailable", name, err)
+		}
+	}
+	key := strings.Replace(keyFile(t, ""), "PRIVATE KEY-----\\n", "PRIVATE KEY-----\\nhunter2", 1)
+	_, err := New(config.Registry{Name: "test", Type: config.GAR, Address: "europe-west3-docker.pkg.dev"}, gcp(key), Options{})
+	if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "credential reader: ") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a damaged key: got %v, want ErrInvalid that names the credential", err)
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,23 +23,28 @@ type guard struct {
 	contact string // the registry's host as it is contacted
 	agent   string
 	dialer  *dialer
+	proxies proxies
 	inner   *http.Transport
 	budget  Budget
 	most    int // requests in flight, where the budget does not say
 	slots   *slots
-	pulls   Rest                    // from reading manifests, as Docker Hub counts them
 	realm   atomic.Pointer[url.URL] // the token server, once it was checked
+	named   []string                // token servers of the configuration, host:port
 	trusted sync.Map                // origins of the vendor's API and token service
 }
 
 func newGuard(cfg config.Registry, contact string, budget Budget) (*guard, error) {
 	d := newDialer(cfg, contact)
-	inner, err := newTransport(cfg, d)
+	proxies, err := newProxies(cfg)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := newTransport(cfg, d, proxies)
 	if err != nil {
 		return nil, err
 	}
 	g := &guard{
-		scheme: "https", contact: contact, agent: agent.UserAgent(), dialer: d, inner: inner,
+		scheme: "https", contact: contact, agent: agent.UserAgent(), dialer: d, proxies: proxies, inner: inner, named: tokenServers(cfg),
 		budget: budget, most: Limits(cfg).Concurrency, slots: newSlots(),
 	}
 	if cfg.PlainHTTP() {
@@ -62,72 +65,39 @@ func (g *guard) RoundTrip(in *http.Request) (*http.Response, error) {
 	if err := g.address(req); err != nil {
 		return nil, err
 	}
-	counted := g.isOwn(req.URL) || g.isTrusted(req.URL)
-	most := g.most
-	if counted {
-		if isPull(req) {
-			if err := g.pulls.Check(time.Now()); err != nil {
-				return nil, err
-			}
-		}
-		share, err := g.budget.Wait(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if share > 0 {
-			most = share
-		}
-	}
-	if err := g.slots.take(ctx, most); err != nil {
+	about := g.partOf(req)
+	if err := g.take(ctx, req, about); err != nil {
 		return nil, err
 	}
 	release := sync.OnceFunc(g.slots.give)
+	sent := time.Now()
 	resp, err := g.inner.RoundTrip(req)
 	if err != nil {
 		release()
 		if ctx.Err() != nil || isKind(err) {
 			return nil, err
 		}
+		if down := g.proxies.down(req.URL, err); down != nil {
+			return nil, down
+		}
 		return nil, &Unavailable{Reason: cut(err.Error())}
 	}
 	resp.Body = &slotBody{ReadCloser: resp.Body, release: release}
-	return g.heed(req, resp, counted)
-}
-
-// heed does what an answer says about further requests.
-func (g *guard) heed(req *http.Request, resp *http.Response, counted bool) (*http.Response, error) {
-	now := time.Now()
-	if rest := pullRest(resp.Header); counted && rest > 0 {
-		g.pulls.Set(now.Add(rest), "no pulls are left (ratelimit-remaining: 0)")
-	}
-	after := resp.Header.Get("Retry-After")
-	busy := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && after != ""
-	if !busy {
-		return resp, nil
-	}
-	drain(resp)
-	err := &Unavailable{RetryAfter: retryAfter(after, now), Reason: "status " + strconv.Itoa(resp.StatusCode)}
-	if counted { // what a redirect leads to has limits of its own
-		rest := err.RetryAfter
-		if rest == 0 {
-			rest = silentRest
+	if resp.StatusCode == http.StatusProxyAuthRequired { // no registry says this, and to plain HTTP a proxy answers so
+		if proxy, err := g.proxies.of(req.URL); err == nil && proxy != nil {
+			drain(resp)
+			return nil, g.proxies.refused(proxy, req.URL, resp.StatusCode)
 		}
-		g.budget.Rest(req.Context(), now.Add(rest), err.Reason)
 	}
-	return nil, err
-}
-
-// isPull reports whether a registry may count the request as a pull.
-func isPull(req *http.Request) bool {
-	return req.Method == http.MethodGet && strings.HasPrefix(req.URL.Path, "/v2/") && strings.Contains(req.URL.Path, "/manifests/")
+	return g.heed(req, resp, about, sent)
 }
 
 // address decides where a request may go and what it may carry there.
 func (g *guard) address(req *http.Request) error {
-	switch realm := g.realm.Load(); {
+	switch {
 	case g.isOwn(req.URL):
 		req.URL.Scheme = g.scheme
-	case realm != nil && req.URL.Host == realm.Host && req.URL.Scheme == realm.Scheme:
+	case g.isRealm(req.URL):
 	case g.isTrusted(req.URL):
 	case req.Method != http.MethodGet && req.Method != http.MethodHead:
 		return fmt.Errorf("%w: %s request sent away to %s", ErrInvalid, req.Method, cut(req.URL.Host))
@@ -163,6 +133,19 @@ func (g *guard) checkRedirect(_ *http.Request, via []*http.Request) error {
 
 func (g *guard) isOwn(u *url.URL) bool {
 	return u.Host == g.contact || withPort(u.Host, g.scheme) == withPort(g.contact, g.scheme)
+}
+
+// isRealm reports whether a request is for the token server.
+func (g *guard) isRealm(u *url.URL) bool {
+	realm := g.realm.Load()
+	return realm != nil && u.Host == realm.Host && u.Scheme == realm.Scheme
+}
+
+// isRealmPath reports whether a request to the registry's own host is for the
+// token server there.
+func (g *guard) isRealmPath(u *url.URL) bool {
+	realm := g.realm.Load()
+	return realm != nil && g.isOwn(realm) && u.Path == realm.Path
 }
 
 // trust lets credentials go to a host beside the registry's own. Which one is

@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -48,18 +50,37 @@ func ParseConfig(raw []byte) (ImageConfig, error) {
 	if len(doc.RootFS.DiffIDs) > maxLayers {
 		return ImageConfig{}, fmt.Errorf("image configuration: %w: %d layers", ErrTooLarge, len(doc.RootFS.DiffIDs))
 	}
+	system, err := doc.system()
+	if err != nil {
+		return ImageConfig{}, err
+	}
 	for _, id := range doc.RootFS.DiffIDs {
 		if !IsDigest(id) {
 			return ImageConfig{}, fmt.Errorf("image configuration: %w: diff id %q", ErrInvalid, cut(id))
 		}
 	}
 	return ImageConfig{
-		Platform:  verdict.Platform{OS: doc.OS, Architecture: doc.Architecture, Variant: doc.Variant},
+		Platform:  verdict.Platform{OS: system, Architecture: doc.Architecture, Variant: doc.Variant},
 		OSVersion: doc.OSVersion,
 		Created:   created(doc.Created),
 		DiffIDs:   doc.RootFS.DiffIDs,
 		CreatedBy: doc.createdBy(),
 	}, nil
+}
+
+// systemForm are the operating systems that jobs can be sent to workers for;
+// those of Go, whose names images use, are among them.
+var systemForm = regexp.MustCompile(`^[a-z0-9]{1,32}$`)
+
+// system is the operating system. The image specification asks for it; images
+// without it are old or were put together by hand, and runtimes take them for
+// linux.
+func (d configDoc) system() (string, error) {
+	system := cmp.Or(strings.ToLower(strings.TrimSpace(d.OS)), "linux")
+	if !systemForm.MatchString(system) {
+		return "", fmt.Errorf("image configuration: %w: os %q is none: build it for linux or windows", ErrInvalid, cut(d.OS))
+	}
+	return system, nil
 }
 
 // createdBy gives each layer its line of the history. Where the two do not

@@ -77,7 +77,11 @@ func New(cfg config.Registry, cred config.Resolved, opts Options) (*Client, erro
 		slowest: slowest(), login: make(chan struct{}, 1), sessions: map[string]http.RoundTripper{},
 	}
 	if c.auth, err = authenticator(c, cfg, cred); err != nil {
-		return nil, fmt.Errorf("registry %s: credential %s: %w", cfg.Name, cred.Name, err)
+		where := cred.Name
+		if cred.Sources != "" {
+			where += " (" + cred.Sources + ")"
+		}
+		return nil, fmt.Errorf("registry %s: credential %s: %w", cfg.Name, where, err)
 	}
 	c.vendor = newVendor(c, cfg, cred)
 	return c, nil

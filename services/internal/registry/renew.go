@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -14,6 +15,7 @@ import (
 type renewing struct {
 	fetch func(ctx context.Context) (authn.AuthConfig, time.Time, error)
 	early time.Duration // before the end
+	name  string        // of the credential, for messages
 	turn  chan struct{} // held by whoever looks
 	have  authn.AuthConfig
 	until time.Time
@@ -21,6 +23,12 @@ type renewing struct {
 
 func newRenewing(early time.Duration, fetch func(context.Context) (authn.AuthConfig, time.Time, error)) *renewing {
 	return &renewing{fetch: fetch, early: early, turn: make(chan struct{}, 1)}
+}
+
+// of says whose login it is.
+func (r *renewing) of(name string) *renewing {
+	r.name = name
+	return r
 }
 
 // AuthorizationContext is the proof of the moment. While a new one cannot be
@@ -39,6 +47,8 @@ func (r *renewing) AuthorizationContext(ctx context.Context) (*authn.AuthConfig,
 	switch {
 	case err == nil:
 		r.have, r.until = have, until
+	case time.Until(r.until) <= 0 && r.name != "" && ctx.Err() == nil:
+		return nil, fmt.Errorf("%w (credential %s)", err, r.name)
 	case time.Until(r.until) <= 0:
 		return nil, err
 	}

@@ -22,21 +22,14 @@ const (
 )
 
 // newTransport makes the connection pool of one registry.
-func newTransport(cfg config.Registry, dialer *dialer) (*http.Transport, error) {
+func newTransport(cfg config.Registry, dialer *dialer, proxies proxies) (*http.Transport, error) {
 	tlsConfig, err := newTLS(cfg.TLS)
 	if err != nil {
 		return nil, err
 	}
-	proxy := http.ProxyFromEnvironment
-	if cfg.Proxy != "" {
-		u, err := url.Parse(cfg.Proxy)
-		if err != nil {
-			return nil, fmt.Errorf("%w: proxy is not a URL", ErrInvalid)
-		}
-		proxy = http.ProxyURL(u)
-	}
 	return &http.Transport{
-		Proxy:                  dialer.proxied(proxy),
+		Proxy:                  dialer.proxied(func(r *http.Request) (*url.URL, error) { return proxies.of(r.URL) }),
+		OnProxyConnectResponse: proxies.answered,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    dialTimeout,
@@ -55,7 +48,7 @@ func newTLS(cfg config.TLS) (*tls.Config, error) {
 		InsecureSkipVerify: cfg.InsecureSkipVerify, //nolint:gosec // the configuration asks for it by this name
 	}
 	if cfg.CA != "" {
-		pem, err := readPEM(cfg.CA)
+		pem, err := readFile(cfg.CA)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.ca: %w", err)
 		}
@@ -67,11 +60,11 @@ func newTLS(cfg config.TLS) (*tls.Config, error) {
 		}
 	}
 	if cfg.Cert != "" || cfg.Key != "" {
-		cert, err := readPEM(cfg.Cert)
+		cert, err := readFile(cfg.Cert)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.cert: %w", err)
 		}
-		key, err := readPEM(cfg.Key)
+		key, err := readFile(cfg.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read tls.key: %w", err)
 		}
@@ -84,7 +77,7 @@ func newTLS(cfg config.TLS) (*tls.Config, error) {
 	return out, nil
 }
 
-func readPEM(name string) (b []byte, err error) {
+func readFile(name string) (b []byte, err error) {
 	f, err := os.Open(name) //nolint:gosec // the path is the operator's own configuration
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func (c *Client) Try(ctx context.Context, want Wanted, tell func(Step)) {
 		if len(page) > 0 {
 			tag = page[0].Name
 		}
-		return counted(len(page), next, "tag", "tags") + " in " + repository, err
+		return counted(len(page), next, "tag", "tags") + " in " + repository + told(page), err
 	}))
 	if tag == "" {
 		notTried(tell, "no tag is known", StepManifest)
@@ -108,6 +108,32 @@ func counted(n int, next, one, many string) string {
 		return "1 " + one
 	default:
 		return fmt.Sprintf("%d %s", n, many)
+	}
+}
+
+// told says what a list tells of its tags, which decides what a sweep has to
+// ask for beside it.
+func told(page []Tag) string {
+	digests, dates := 0, 0
+	for _, t := range page {
+		if t.Digest != "" {
+			digests++
+		}
+		if !t.Pushed.IsZero() {
+			dates++
+		}
+	}
+	switch all := len(page); {
+	case all == 0:
+		return ""
+	case digests == all && dates == all:
+		return ", with digests and push dates"
+	case digests == all:
+		return ", with digests; push dates are those of webhooks, else the images' own"
+	case dates == all:
+		return ", with push dates; each is asked for its digest"
+	default:
+		return ", without digests and push dates; each is asked for, and dates are those of webhooks, else the images' own"
 	}
 }
 

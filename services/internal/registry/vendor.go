@@ -44,6 +44,8 @@ func newVendor(c *Client, cfg config.Registry, cred config.Resolved) vendor {
 		return newGitHub(c, gitHubAPI)
 	case kind == config.GAR && strings.HasSuffix(c.host, garHost):
 		return newGAR(c, garAPI)
+	case kind == config.GCR && gcrLocation(c.host) != "":
+		return newGCR(c, garAPI)
 	}
 	if login, ok := c.auth.(*ecrLogin); ok && kind == config.ECR {
 		return login.ecr
@@ -61,7 +63,11 @@ func ownVendor(c *Client, kind config.RegistryType, cred config.Resolved) vendor
 	case config.MSR:
 		return &msr{api: newAPI(c, c.base, c.basic)}
 	case config.JFrog:
-		return &jfrog{api: newAPI(c, c.base, c.basic), client: c}
+		return newJFrog(c)
+	case config.Nexus:
+		return newNexus(c)
+	case config.Zot:
+		return &zot{api: newAPI(c, c.base, c.basic)}
 	case config.ACR:
 		return &acr{client: c}
 	case config.GitLab:
@@ -91,7 +97,7 @@ func (c *Client) Catalog(ctx context.Context, patterns []string, after string, n
 		}
 		return page, next, err
 	}
-	page, next, err = either(c, after, own, func() ([]string, string, error) { return c.plainCatalog(ctx, after, n) })
+	page, next, err = either(c, after, own, func(at string) ([]string, string, error) { return c.plainCatalog(ctx, at, n) })
 	if err != nil {
 		return nil, "", err
 	}
@@ -105,7 +111,7 @@ func (c *Client) Tags(ctx context.Context, repo, after string, n int) (page []Ta
 		return nil, "", c.wrap(t, fmt.Errorf("%w: not a repository", ErrInvalid))
 	}
 	own := func(at string) ([]Tag, string, error) { return c.vendor.tags(ctx, repo, at, n) }
-	page, next, err = either(c, after, own, func() ([]Tag, string, error) { return c.plainTags(ctx, repo, after, n) })
+	page, next, err = either(c, after, own, func(at string) ([]Tag, string, error) { return c.plainTags(ctx, repo, at, n) })
 	if err != nil {
 		return nil, "", err
 	}
@@ -124,10 +130,25 @@ func (c *Client) Tags(ctx context.Context, repo, after string, n int) (page []Ta
 // either asks the vendor's list first, and the plain one where there is no
 // vendor's, or it does not take the credential. A list that was begun in one
 // way goes on in it.
-func either[T any](c *Client, after string, own func(at string) ([]T, string, error), plain func() ([]T, string, error)) ([]T, string, error) {
+func either[T any](c *Client, after string, own, plain func(at string) ([]T, string, error)) ([]T, string, error) {
+	after, trail, err := cutTrail(after)
+	if err != nil {
+		return nil, "", fmt.Errorf("registry %s: %w", c.name, err)
+	}
+	page, next, err := listed(c, after, own, plain)
+	if err != nil {
+		return nil, "", err
+	}
+	if next, err = trail.follow(next); err != nil {
+		return nil, "", fmt.Errorf("registry %s: %w", c.name, err)
+	}
+	return page, next, nil
+}
+
+func listed[T any](c *Client, after string, own, plain func(at string) ([]T, string, error)) ([]T, string, error) {
 	at, begun := strings.CutPrefix(after, vendorMark)
 	if c.vendor == nil || after != "" && !begun || after == "" && c.vendorless.Load() {
-		return plain()
+		return plain(after)
 	}
 	page, next, err := own(at)
 	if err == nil {
@@ -137,7 +158,7 @@ func either[T any](c *Client, after string, own func(at string) ([]T, string, er
 	if begun || !fallback {
 		return page, next, err
 	}
-	page, next, plainErr := plain()
+	page, next, plainErr := plain(after)
 	if errors.Is(err, errPlain) {
 		return page, next, plainErr
 	}

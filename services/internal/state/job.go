@@ -34,6 +34,8 @@ type Requester struct {
 	Repository string    `json:"repository"`
 	Rules      []string  `json:"rules,omitempty"`
 	At         time.Time `json:"at"`
+	// Refetch says that a layer read before is to be read again; zero: none is.
+	Refetch time.Time `json:"refetch,omitzero"`
 }
 
 // Attempts counts what has happened to a job, by cause. Waiting for a
@@ -225,6 +227,17 @@ func (j *Job) WakeUp() events.ScanRequested {
 	return events.ScanRequested{
 		Digest: j.Digest, Generation: j.Generation, Lane: j.Lane, OS: j.Platform.OS, Pool: j.Pool,
 	}
+}
+
+// Refetch is the moment before which no layer may have been read; zero: any may.
+func (j *Job) Refetch() time.Time {
+	var latest time.Time
+	for _, r := range j.Requesters {
+		if r.Refetch.After(latest) {
+			latest = r.Refetch
+		}
+	}
+	return latest
 }
 
 // Rules names the rules that asked for the scan, each once, sorted.

@@ -21,10 +21,12 @@ import (
 // Objects is an object store whose objects are named by the digest of their
 // content: storing one twice is storing it once.
 type Objects struct {
-	name string
-	os   jetstream.ObjectStore
-	conn *nats.Conn
-	fail failpoint.Hook
+	name   string
+	os     jetstream.ObjectStore
+	stream jetstream.Stream // where they lie
+	chunks string           // what a chunk's subject begins with
+	conn   *nats.Conn
+	fail   failpoint.Hook
 }
 
 // transfer bounds the reading or writing of one object. Without a deadline the
@@ -37,8 +39,14 @@ func DigestOf(content []byte) events.Digest {
 	return events.Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
+// put bounds the storing of what is in memory: confirmations that a broker
+// owes when it dies never come.
+const put = 30 * time.Second
+
 // Put stores content and returns its digest.
 func (o *Objects) Put(ctx context.Context, p failpoint.Point, content []byte) (events.Digest, error) {
+	ctx, cancel := context.WithTimeout(ctx, put)
+	defer cancel()
 	d := DigestOf(content)
 	return d, o.PutStream(ctx, p, d, bytes.NewReader(content))
 }
@@ -68,6 +76,20 @@ func (o *Objects) PutStream(ctx context.Context, p failpoint.Point, d events.Dig
 // nothing has come for a while: an object that is removed while it is read
 // leaves its reader waiting.
 func (o *Objects) Get(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
+	content, err := o.small(ctx, d, limit)
+	switch {
+	case errors.Is(err, errManyChunks):
+		return o.large(ctx, d, limit)
+	case err != nil:
+		return nil, fmt.Errorf("read %s %s: %w", o.name, d, err)
+	case DigestOf(content) != d:
+		return nil, fmt.Errorf("read %s %s: content has another digest", o.name, d)
+	}
+	return content, nil
+}
+
+// large reads with a consumer.
+func (o *Objects) large(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
 	type answer struct {
 		content []byte
 		err     error
@@ -123,7 +145,7 @@ func (o *Objects) get(ctx context.Context, d events.Digest, limit int64, moved *
 	case err != nil:
 		return nil, fmt.Errorf("read %s %s: %w", o.name, d, err)
 	case int64(len(content)) > limit:
-		return nil, fmt.Errorf("read %s %s: over the limit of %d bytes", o.name, d, limit)
+		return nil, fmt.Errorf("read %s %s: %w", o.name, d, overLimit(limit))
 	case DigestOf(content) != d:
 		return nil, fmt.Errorf("read %s %s: content has another digest", o.name, d)
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -50,9 +51,12 @@ type Image struct {
 	// Children makes it an index; then the fields below stay empty.
 	Children []Child         `json:"children,omitempty"`
 	Platform events.Platform `json:"platform,omitzero"`
-	Config   Descriptor      `json:"config,omitzero"`
-	Created  time.Time       `json:"created,omitzero"` // the config's claim
-	Layers   []ImageLayer    `json:"layers,omitempty"`
+	// OSVersion is the Windows that the image is of, as its configuration has
+	// it: 10.0.20348.2340. No layer tells.
+	OSVersion string       `json:"osVersion,omitempty"`
+	Config    Descriptor   `json:"config,omitzero"`
+	Created   time.Time    `json:"created,omitzero"` // the config's claim
+	Layers    []ImageLayer `json:"layers,omitempty"`
 
 	// Trust lists the trust groups whose registries gave us its layers.
 	Trust []string `json:"trust,omitempty"`
@@ -95,9 +99,16 @@ type Place struct {
 	// Tags that point here, its index's included, and since when.
 	Tags  map[string]time.Time `json:"tags,omitempty"`
 	Rules []string             `json:"rules,omitempty"`
-	// PushedAt is the registry's word of when it was pushed, where it gave one.
-	PushedAt  time.Time `json:"pushedAt,omitzero"`
-	FirstSeen time.Time `json:"firstSeen"`
+	// PushedAt is when it was pushed, as PushedBy says: a webhook or, where none
+	// told, the registry. Zero: neither did.
+	PushedAt  time.Time         `json:"pushedAt,omitzero"`
+	PushedBy  events.DateSource `json:"pushedBy,omitempty"`
+	FirstSeen time.Time         `json:"firstSeen"`
+	// Appeared says that it was not there when its repository was listed before
+	// it was first seen.
+	Appeared bool `json:"appeared,omitempty"`
+	// Created is the config's claim, an index's that of its newest image.
+	Created time.Time `json:"created,omitzero"`
 	// Origin is what it was recorded for; empty: by a version that did not say.
 	Origin   Origin    `json:"origin,omitempty"`
 	LastSeen time.Time `json:"lastSeen"` // last sighting at the registry
@@ -142,6 +153,29 @@ func (p *Place) ExpiresAt() time.Time {
 	return p.MissingSince.Add(time.Duration(p.Retention))
 }
 
+// Dated is how old the image counts as there, and who says so.
+func (p *Place) Dated() (time.Time, events.DateSource) {
+	switch {
+	case !p.PushedAt.IsZero() && p.PushedBy == events.DateRegistry:
+		return p.PushedAt, events.DateRegistry
+	case !p.PushedAt.IsZero():
+		return p.PushedAt, events.DateWebhook
+	case p.Appeared:
+		return p.FirstSeen, events.DateFirstSeen
+	case !p.Created.IsZero():
+		return p.Created, events.DateCreated
+	}
+	return time.Time{}, events.DateUnknown
+}
+
+// Pushed takes somebody's word of when it was pushed. A webhook's goes before
+// the registry's, which may know the last upload of one of its tags only.
+func (p *Place) Pushed(at time.Time, by events.DateSource) {
+	if !at.IsZero() && (by == events.DateWebhook || p.PushedAt.IsZero() || p.PushedBy == events.DateRegistry) {
+		p.PushedAt, p.PushedBy = at, by
+	}
+}
+
 // Sighted records that the registry showed the image.
 func (p *Place) Sighted(now time.Time) {
 	p.LastSeen, p.CheckedAt = now, now
@@ -166,32 +200,12 @@ func (p *Place) Event() events.Image {
 		tags = append(tags, t)
 	}
 	slices.Sort(tags)
+	date, source := p.Dated()
 	return events.Image{
 		Registry: p.Registry, Host: p.Host, Repository: p.Repository,
-		Tags: tags, Digest: p.Digest, Platform: p.Platform,
+		Tags: tags, Digest: p.Digest, Platform: p.Platform, Date: date, DateSource: source,
 	}
 }
-
-// PlaceKey names a place: digest first, so that an image's places can be
-// listed, and the repository as one token.
-func PlaceKey(d events.Digest, registry, repository string) string {
-	return d.Token() + "." + registry + "." + repositoryToken(repository)
-}
-
-// PlacesOfImage filters the places of one image.
-func PlacesOfImage(d events.Digest) string { return d.Token() + ".>" }
-
-// PlacesOfRepository filters the places in one repository.
-func PlacesOfRepository(registry, repository string) string {
-	return "*." + registry + "." + repositoryToken(repository)
-}
-
-// PlacesOfRegistry filters the places at one registry.
-func PlacesOfRegistry(registry string) string { return "*." + registry + ".*" }
-
-// repositoryToken makes a repository one token of a key: its grammar has no
-// equals sign, which here stands for a dot.
-func repositoryToken(repository string) string { return strings.ReplaceAll(repository, ".", "=") }
 
 // Lease is a claim on a record, renewed while its holder works. A holder that
 // died lets it run out.
@@ -270,10 +284,38 @@ type Ledger struct {
 }
 
 // Listing is the memory of a rule that listed all it selects: what a later
-// listing finds beyond that is new.
+// listing finds beyond that is new. Another is kept of each repository.
 type Listing struct {
-	Rule config.Rule `json:"rule"` // the part of it that selects
-	At   time.Time   `json:"at"`   // when the first such listing was whole
+	Rule config.Rule `json:"rule,omitzero"` // the part of it that selects; of a repository zero
+	At   time.Time   `json:"at"`            // when the first such listing was whole
+	// Passed are a repository's images that were listed and have no place: they
+	// were left out, or are none. Their manifests need not be read again.
+	Passed []Passed `json:"passed,omitempty"`
+	// More says that there were too many: what is not known may be one of them.
+	More bool `json:"more,omitempty"`
+}
+
+// Passed is an image that was listed and is not kept.
+type Passed struct {
+	Digest events.Digest     `json:"digest"`
+	Date   time.Time         `json:"date,omitzero"`
+	Source events.DateSource `json:"source"`
+	// None says that it is no image: a chart, an artifact.
+	None bool `json:"none,omitempty"`
+	// Tags lead to it for good: the rule declares them immutable.
+	Tags []string `json:"tags,omitempty"`
+}
+
+// MostPassed bounds a listing: more would not fit into one record.
+const MostPassed = 4000
+
+// ListingKey names what a rule's sweeps remember of a repository.
+func ListingKey(rule, repository string) string { return rule + "." + repositoryToken(repository) }
+
+// RuleOfListing is the rule whose sweeps remember what stands under a key.
+func RuleOfListing(key string) string {
+	rule, _, _ := strings.Cut(key, ".")
+	return rule
 }
 
 // Due is cron's memory of a rule: the last due time it published.
@@ -298,6 +340,21 @@ type Database struct {
 	// differs; blank: not known, any verdict may be another.
 	Before  string        `json:"before,omitempty"`
 	Changes events.Digest `json:"changes,omitempty"`
+	// EPSS and KEV are the copies of these feeds that went into it.
+	EPSS FeedCopy `json:"epss,omitzero"`
+	KEV  FeedCopy `json:"kev,omitzero"`
+}
+
+// FeedCopy tells copies of a feed apart.
+type FeedCopy struct {
+	Date   string `json:"date,omitempty"` // as the feed writes it; later ones sort after earlier ones
+	Digest string `json:"digest"`         // of its content, hexadecimal
+}
+
+// Compare orders copies by date; where that is the same, or neither has one, by
+// digest: two who have different copies choose the same.
+func (c FeedCopy) Compare(other FeedCopy) int {
+	return cmp.Or(strings.Compare(c.Date, other.Date), strings.Compare(c.Digest, other.Digest))
 }
 
 // Refresh is what became of the last looks at the source of advisories.

@@ -36,7 +36,7 @@ func TestPlaceEvent(t *testing.T) {
 	}
 	want := events.Image{
 		Registry: "hub", Host: "hub.example", Repository: "a/b", Digest: "sha256:ab",
-		Tags: []string{"latest", "v1", "v2"}, Platform: events.Platform{OS: "linux"},
+		Tags: []string{"latest", "v1", "v2"}, Platform: events.Platform{OS: "linux"}, DateSource: events.DateUnknown,
 	}
 	if diff := cmp.Diff(want, p.Event()); diff != "" {
 		t.Error(diff)
@@ -78,7 +78,7 @@ func TestPlaceKeysAreDistinctAndValid(t *testing.T) {
 			t.Fatalf("%+v is not valid", p)
 		}
 		key := p.key()
-		if !validKey.MatchString(key) || strings.Count(key, ".") != 2 {
+		if !validKey.MatchString(key) || strings.Count(key, ".") != 3 {
 			t.Fatalf("key %q of %+v", key, p)
 		}
 		if other, taken := seen[key]; taken && other != p {

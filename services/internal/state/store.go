@@ -18,6 +18,9 @@ type Managed[T any] struct {
 	// ManagedBy is ManagedByFile for what a configuration file defines, which
 	// the API must not change; else empty.
 	ManagedBy string `json:"managedBy,omitempty"`
+	// Confirmed is where the object's credential may be sent, as an admin or the
+	// configuration file has said: see Held. Blank: nowhere.
+	Confirmed string `json:"confirmed,omitempty"`
 }
 
 // ManagedByFile marks objects that a configuration file defines.
@@ -34,12 +37,14 @@ type Store struct {
 	Layers     *Table[Layer]                    // see LayerKey
 	Jobs       *Table[Job]                      // by digest token
 	Sweeps     *Table[Sweep]                    // see events.SweepKey
+	Misses     *Table[MissedPage]               // see Sweep.MissedKey
 	Requests   *Table[Request]                  // by request id
 	Conditions *Table[Condition]                // by registry
 	Budgets    *Table[Budget]                   // by registry
+	Pauses     *Table[Pauses]                   // by registry
 	Trials     *Table[Trial]                    // by id
 	Ledger     *Table[Ledger]                   // by trust group
-	Listings   *Table[Listing]                  // by rule
+	Listings   *Table[Listing]                  // by rule, and see ListingKey
 	Dues       *Table[Due]                      // cron's cursors, by rule
 	Databases  *Table[Database]                 // one, under CurrentDatabase
 	Refreshes  *Table[Refresh]                  // one, under AdvisoryRefresh
@@ -64,9 +69,11 @@ func Open(ctx context.Context, b *bus.Bus) (*Store, error) {
 		Layers:      table[Layer](&o, "layers"),
 		Jobs:        table[Job](&o, "jobs"),
 		Sweeps:      table[Sweep](&o, "sweeps"),
+		Misses:      table[MissedPage](&o, "misses"),
 		Requests:    table[Request](&o, "requests"),
 		Conditions:  table[Condition](&o, "conditions"),
 		Budgets:     passing[Budget](&o, "budgets", BudgetTTL),
+		Pauses:      passing[Pauses](&o, "pauses", PauseTTL),
 		Trials:      passing[Trial](&o, "trials", TrialTTL),
 		Ledger:      table[Ledger](&o, "ledger"),
 		Listings:    table[Listing](&o, "listings"),
@@ -122,8 +129,15 @@ func (o *opener) objects(name string) *Objects {
 	})
 	if err != nil {
 		o.err = fmt.Errorf("open object store %s: %w", name, err)
+		return nil
 	}
-	return &Objects{name: name, os: os, conn: o.bus.JetStream().Conn(), fail: o.bus.Fail()}
+	// As the client names them: a part of the format that other clients read.
+	bucket := o.bus.Topology().Bucket(name)
+	stream, err := o.bus.JetStream().Stream(o.ctx, "OBJ_"+bucket)
+	if err != nil {
+		o.err = fmt.Errorf("open object store %s: %w", name, err)
+	}
+	return &Objects{name: name, os: os, stream: stream, chunks: "$O." + bucket + ".C.", conn: o.bus.JetStream().Conn(), fail: o.bus.Fail()}
 }
 
 // LayerKey names a layer's inventory: who may share it, the verified blob

@@ -26,6 +26,17 @@ const (
 	SweepCancelled SweepPhase = "cancelled"
 )
 
+// LeftOut is why an image that was listed is not scanned.
+type LeftOut string
+
+// The reasons.
+const (
+	LeftByCap      LeftOut = "cap"
+	LeftByAge      LeftOut = "pushedWithin"
+	LeftByPlatform LeftOut = "platforms"
+	LeftNoImage    LeftOut = "not-an-image"
+)
+
 // Terminal reports whether the sweep is over.
 func (p SweepPhase) Terminal() bool {
 	return p == SweepDone || p == SweepFailed || p == SweepCancelled
@@ -39,8 +50,11 @@ type Sweep struct {
 	// filters that a user gave.
 	Rule  config.Rule `json:"rule"`
 	Force bool        `json:"force,omitempty"` // scan again what is known, whatever the rule says
-	DueAt time.Time   `json:"dueAt"`
-	Phase SweepPhase  `json:"phase"`
+	// Refetch says that layers are read again, too, that were read before the
+	// sweep was asked for.
+	Refetch bool       `json:"refetch,omitempty"`
+	DueAt   time.Time  `json:"dueAt"`
+	Phase   SweepPhase `json:"phase"`
 	// Order is what a user asked for; nil: the rule's schedule did.
 	Order *config.Sweep `json:"order,omitempty"`
 	// Generation counts how often the sweep was started again, Restart names
@@ -67,8 +81,20 @@ type Sweep struct {
 	Errors      []string           `json:"errors,omitempty"` // the first few
 	// Failures counts by class what could not be listed, planned or scanned.
 	Failures map[FailureClass]int `json:"failures,omitempty"`
-	// Missed are repositories that were not read to their end, the first few.
-	Missed      []string  `json:"missed,omitempty"`
+	// Dates counts by source how the images it found were dated, and Left why
+	// others were left out.
+	Dates map[events.DateSource]int `json:"dates,omitempty"`
+	Left  map[LeftOut]int           `json:"left,omitempty"`
+	// Missed are repositories that were not read to their end, less than a page
+	// of them: MissedPages full ones have records of their own, see MissedKey.
+	Missed      []string `json:"missed,omitempty"`
+	MissedPages int      `json:"missedPages,omitempty"`
+	// Behind are such pages of generations before, which a sweep that does again
+	// what failed has not begun yet, and FailedSince is the first generation whose
+	// failed scans it asks for again.
+	Behind      []MissedPages `json:"behind,omitempty"`
+	FailedSince uint64        `json:"failedSince,omitempty"`
+
 	RequestedAt time.Time `json:"requestedAt,omitzero"` // when it could be begun
 	StartedAt   time.Time `json:"startedAt"`
 	EndedAt     time.Time `json:"endedAt,omitzero"`
@@ -84,8 +110,29 @@ type Sweep struct {
 // one each time it is started again.
 func (s *Sweep) Requester() string { return s.requester(s.Generation) }
 
+// AskedBefore reports whether a requester is the sweep in one of the
+// generations whose failed scans it asks for again.
+func (s *Sweep) AskedBefore(requester string) bool { return s.askedSince(s.FailedSince, requester) }
+
 // RequesterBefore is the name it had before it was started again.
 func (s *Sweep) RequesterBefore() string { return s.requester(max(s.Generation, 1) - 1) }
+
+// TookBack reports whether a job was cancelled with a generation of the sweep
+// that asked again for what had failed: it has failed before, and is still to be
+// done.
+func (s *Sweep) TookBack(j Job) bool {
+	return j.State == JobCancelled &&
+		slices.ContainsFunc(j.Withdrawn, func(id string) bool { return s.askedSince(s.FailedSince+1, id) })
+}
+
+func (s *Sweep) askedSince(first uint64, requester string) bool {
+	for g := first; g < s.Generation; g++ {
+		if requester == s.requester(g) {
+			return true
+		}
+	}
+	return false
+}
 
 func (s *Sweep) requester(generation uint64) string {
 	if generation == 0 {
@@ -107,14 +154,24 @@ func (s *Sweep) Cancel(now time.Time) {
 
 // Again starts a sweep that is over once more, as a new generation: what
 // failed, or all of it. One that could not list anything has nothing else to
-// do again than all.
+// do again than all. What one that did again what had failed has not come to is
+// still to be done.
 func (s *Sweep) Again(request string, failedOnly bool, now time.Time) {
 	again := Sweep{
-		Key: s.Key, Rule: s.Rule, Force: s.Force, DueAt: s.DueAt, Order: s.Order, Phase: SweepRequested,
+		Key: s.Key, Rule: s.Rule, Force: s.Force, Refetch: s.Refetch, DueAt: s.DueAt, Order: s.Order, Phase: SweepRequested,
 		Generation: s.Generation + 1, Restart: request, FailedOnly: failedOnly && s.Phase != SweepFailed, RequestedAt: now,
 	}
 	if again.FailedOnly {
-		again.Page, again.Listed = s.Missed, true
+		again.Page, again.Listed, again.FailedSince = s.Missed, true, s.Generation
+		if s.FailedOnly {
+			again.Page, again.Behind = slices.Concat(s.Page, s.Missed), slices.Clone(s.Behind)
+		}
+		if s.MissedPages > 0 {
+			again.Behind = append(again.Behind, MissedPages{s.Generation, s.MissedPages})
+		}
+		if s.FailedOnly && s.Phase == SweepCancelled {
+			again.FailedSince = s.FailedSince
+		}
 	}
 	*s = again
 }
@@ -128,13 +185,44 @@ func (s *Sweep) Delete() {
 	}
 }
 
-// Miss notes a repository that could not be read to its end.
+// Miss notes a repository that could not be read to its end. A page that is
+// full is to be put away before.
 func (s *Sweep) Miss(repository string) {
-	const most = 100
-	if len(s.Missed) < most {
-		s.Missed = append(slices.Clone(s.Missed), repository)
-	}
+	s.Missed = append(slices.Clone(s.Missed), repository)
 }
+
+// MissedPage is a full page of a sweep's missed repositories: in the sweep's own
+// record, which is written after each repository, there is no room for all.
+type MissedPage struct {
+	Repositories []string `json:"repositories"`
+}
+
+// MissedPages are the first full pages of what a generation has missed.
+type MissedPages struct {
+	Generation uint64 `json:"generation"`
+	Pages      int    `json:"pages"`
+}
+
+// LeftBehind is how many repositories are in the pages that were not begun.
+func (s *Sweep) LeftBehind() int {
+	n := 0
+	for _, b := range s.Behind {
+		n += b.Pages * MissedPageSize
+	}
+	return n
+}
+
+// MissedPageSize is how many repositories a full page has.
+const MissedPageSize = 100
+
+// MissedKey is the key of a page, from 0, of what one generation of the sweep
+// has missed.
+func (s *Sweep) MissedKey(generation uint64, page int) string {
+	return s.Key + "." + strconv.FormatUint(generation, 10) + "." + strconv.Itoa(page)
+}
+
+// MissedOfSweep selects all pages of a sweep.
+func MissedOfSweep(key string) string { return key + ".>" }
 
 // Fail counts n failures of a class.
 func (s *Sweep) Fail(class FailureClass, n int) {
@@ -143,6 +231,21 @@ func (s *Sweep) Fail(class FailureClass, n int) {
 		s.Failures = map[FailureClass]int{}
 	}
 	s.Failures[cmp.Or(class, FailureOther)] += n
+}
+
+// Date counts an image that was dated.
+func (s *Sweep) Date(source events.DateSource) { s.Dates = oneMore(s.Dates, source) }
+
+// Leave counts an image that was left out.
+func (s *Sweep) Leave(why LeftOut) { s.Left = oneMore(s.Left, why) }
+
+// oneMore adds one, in a copy: whoever holds the record before keeps it as it was.
+func oneMore[K comparable](m map[K]int, key K) map[K]int {
+	if m = maps.Clone(m); m == nil {
+		m = map[K]int{}
+	}
+	m[key]++
+	return m
 }
 
 // Note keeps the sweep's first few errors.

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/landwaiter/landwaiter/services/internal/bus"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 )
 
@@ -42,14 +43,20 @@ type Table[T any] struct {
 // that watchers hear of it.
 const markerTTL = time.Hour
 
+// answer bounds the reading and writing of one record: answers that a broker
+// owes when it dies never come, and who asks may have hours.
+const answer = 5 * time.Second
+
 // Get returns the record under key, or ErrNotFound.
 func (t *Table[T]) Get(ctx context.Context, key string) (Record[T], error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
 	entry, err := t.kv.Get(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Record[T]{}, fmt.Errorf("%s %s: %w", t.name, key, ErrNotFound)
 	}
 	if err != nil {
-		return Record[T]{}, fmt.Errorf("read %s %s: %w", t.name, key, err)
+		return Record[T]{}, fmt.Errorf("read %s %s: %w", t.name, key, bus.Failed(err))
 	}
 	return t.decode(entry)
 }
@@ -75,6 +82,8 @@ func (t *Table[T]) Put(ctx context.Context, p failpoint.Point, r Record[T]) (Rec
 		return r, fmt.Errorf("encode %s %s: %w", t.name, r.Key, err)
 	}
 	err = t.fail.Around(p, func() error {
+		ctx, cancel := context.WithTimeout(ctx, answer)
+		defer cancel()
 		var err error
 		if r.Revision == 0 {
 			r.Revision, err = t.kv.Create(ctx, r.Key, raw)
@@ -93,7 +102,7 @@ func (t *Table[T]) conflict(verb, key string, err error) error {
 	case wrongRevision(err):
 		return fmt.Errorf("%s %s %s: %w", verb, t.name, key, ErrConflict)
 	default:
-		return fmt.Errorf("%s %s %s: %w", verb, t.name, key, err)
+		return fmt.Errorf("%s %s %s: %w", verb, t.name, key, bus.Failed(err))
 	}
 }
 
@@ -144,6 +153,8 @@ func (t *Table[T]) Delete(ctx context.Context, p failpoint.Point, r Record[T]) e
 		return fmt.Errorf("remove %s %s: %w", t.name, r.Key, ErrConflict)
 	}
 	err := t.fail.Around(p, func() error {
+		ctx, cancel := context.WithTimeout(ctx, answer)
+		defer cancel()
 		return t.kv.Purge(ctx, r.Key, jetstream.LastRevision(r.Revision), jetstream.PurgeTTL(markerTTL))
 	})
 	return t.conflict("remove", r.Key, err)

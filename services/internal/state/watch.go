@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/landwaiter/landwaiter/services/internal/bus"
 )
 
 // errBrokerGone ends a watch whose broker went away: what was missed then is
@@ -24,13 +26,37 @@ const watchBegin = 10 * time.Second
 // both.
 func (t *Table[T]) All(ctx context.Context, filter string, each func(Record[T]) error) error {
 	if err := t.all(ctx, filter, each); err != nil {
-		return fmt.Errorf("list %s %s: %w", t.name, filter, err)
+		return fmt.Errorf("list %s %s: %w", t.name, filter, bus.Failed(err))
 	}
 	return nil
 }
 
-func (t *Table[T]) all(ctx context.Context, filter string, each func(Record[T]) error) error {
-	entries, stop, err := t.watch(ctx, filter, jetstream.IgnoreDeletes())
+// Since is All for the records that were changed after a revision. It costs by
+// what has changed, and not by what there is.
+func (t *Table[T]) Since(ctx context.Context, filter string, revision uint64, each func(Record[T]) error) error {
+	if err := t.all(ctx, filter, each, jetstream.ResumeFromRevision(revision+1)); err != nil {
+		return fmt.Errorf("list changed %s %s: %w", t.name, filter, bus.Failed(err))
+	}
+	return nil
+}
+
+// Revision is that of the last change of any record.
+func (t *Table[T]) Revision(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, answer)
+	defer cancel()
+	status, err := t.kv.Status(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("revision of %s: %w", t.name, bus.Failed(err))
+	}
+	bucket, ok := status.(*jetstream.KeyValueBucketStatus)
+	if !ok {
+		return 0, fmt.Errorf("revision of %s: the broker's client does not tell", t.name)
+	}
+	return bucket.StreamInfo().State.LastSeq, nil
+}
+
+func (t *Table[T]) all(ctx context.Context, filter string, each func(Record[T]) error, opts ...jetstream.WatchOpt) error {
+	entries, stop, err := t.watch(ctx, filter, append(opts, jetstream.IgnoreDeletes())...)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,12 @@ type Image struct {
 	Digest     string   `json:"digest"`
 	Platform   Platform `json:"platform"`
 	Rules      []string `json:"rules,omitempty"`
+	// Date is how old the image counts as there, and DateSource who says so, as
+	// events.DateSource has it.
+	Date       time.Time `json:"date,omitzero"`
+	DateSource string    `json:"dateSource,omitempty"`
+	// LastSeenAt is when the registry last showed it there, under these tags.
+	LastSeenAt time.Time `json:"lastSeenAt,omitzero"`
 }
 
 // Platform is what the image runs on.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	fetchTime = 5 * time.Second // Pub/Sub, the least patient, waits for 10 s
+	fetchTime = 5 * time.Second // of all documents that a proof takes; deliveries wait for less
 	fetchMost = 256 << 10       // bytes; Entra's keys, the largest met, are 20 KiB
 )
 

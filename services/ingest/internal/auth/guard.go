@@ -55,8 +55,11 @@ type Options struct {
 	// Roots are the authorities that Amazon's signing certificates must lead
 	// to; nil: the system's, as far as the published file allows (see checkCertificate).
 	Roots *x509.CertPool
-	Now   func() time.Time // nil: time.Now
-	Log   *zap.Logger      // nil: none
+	// Patience is how long a delivery waits for keys or a certificate that are
+	// being fetched; 0: 400 ms. The fetch goes on, for the sender's next try.
+	Patience time.Duration
+	Now      func() time.Time // nil: time.Now
+	Log      *zap.Logger      // nil: none
 }
 
 // New makes the guard of a registry. It is an error when the configured way of
@@ -67,6 +70,9 @@ func New(r config.Registry, o Options) (*Guard, error) {
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
+	}
+	if o.Patience == 0 {
+		o.Patience = keysPatience
 	}
 	p, err := newProof(r, o)
 	if err != nil {
@@ -88,6 +94,13 @@ func newProof(r config.Registry, o Options) (proof, error) {
 	}
 }
 
+// Warm begins to fetch what the first delivery would have to wait for.
+func (g *Guard) Warm() {
+	if t, ok := g.proof.(*tokens); ok {
+		t.warm()
+	}
+}
+
 // Early decides by the head of a request, before its body is read. secret is
 // what ends the address, unescaped, blank for none. It counts where the
 // configuration asks for it or for nothing in particular; the other ways look
@@ -100,9 +113,9 @@ func (g *Guard) Early(req *http.Request, secret string) Decision {
 }
 
 // Body decides by the whole request, after Early wanted that; nil admits it.
-// It takes 5 s at most for each document that it must fetch. Errors hold no
-// secret and no token; ErrUnavailable is among them when the sender should come
-// again.
+// It waits for Options.Patience at most where something must be fetched. Errors
+// hold no secret and no token; ErrUnavailable is among them when the sender
+// should come again.
 func (g *Guard) Body(req *http.Request, body []byte) error {
 	if g.proof == nil {
 		return errNoProof

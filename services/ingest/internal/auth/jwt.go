@@ -50,6 +50,13 @@ func newTokens(a config.WebhookAuth, o Options) (proof, error) {
 	return t, nil
 }
 
+// warm has the issuer's keys fetched; a file is read when it is needed.
+func (t *tokens) warm() {
+	if k, ok := t.keys.(*issuerKeys); ok {
+		k.warm()
+	}
+}
+
 // algorithms are those with a public key. With the others, a token could be
 // signed with what everybody may read.
 func algorithms() []string {

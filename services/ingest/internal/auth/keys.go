@@ -125,42 +125,59 @@ func pick(keys []jose.JSONWebKey, kid string) []jose.JSONWebKey {
 }
 
 const (
-	keysFresh  = time.Hour        // then they are asked for again
+	keysFresh  = time.Hour        // then a token waits for them to be asked for again
 	keysUsable = 24 * time.Hour   // how long they serve while the issuer does not answer
 	keysRetry  = 10 * time.Second // between two questions: anybody can invent key ids
+	// keysPatience is how long a delivery waits for the issuer: the most hurried
+	// sender gives up after half a second.
+	keysPatience = 400 * time.Millisecond
 )
 
 // issuerKeys are the keys that an issuer publishes (OpenID Connect Discovery
 // 1.0). They are kept, and asked for again when a token names one that is not
-// among them or when they are old.
+// among them or when they grow old. The issuer is asked by the side: one
+// question for all who wait, which goes on when their patience is over.
 type issuerKeys struct {
-	issuer  string
-	fetch   fetcher
-	now     func() time.Time
-	log     *zap.Logger
-	loading sync.Mutex // held by the one who asks the issuer
+	issuer   string
+	fetch    fetcher
+	patience time.Duration
+	now      func() time.Time
+	log      *zap.Logger
 
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey
 	loaded  time.Time
 	tried   time.Time
-	failure error // of the last try
+	failure error         // of the last try
+	asking  chan struct{} // closed when the issuer has answered or failed to; nil: nobody asks
 }
 
 func newIssuerKeys(issuer string, o Options) *issuerKeys {
-	return &issuerKeys{issuer: issuer, fetch: newFetcher(o.Client), now: o.Now, log: o.Log}
+	return &issuerKeys{issuer: issuer, fetch: newFetcher(o.Client), patience: o.Patience, now: o.Now, log: o.Log}
+}
+
+// warm asks for the keys before the first token needs one.
+func (k *issuerKeys) warm() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ask("")
 }
 
 func (k *issuerKeys) find(ctx context.Context, kid string) ([]jose.JSONWebKey, error) {
-	if k.due(kid) {
-		k.refresh(ctx, kid)
-	}
+	k.mu.Lock()
+	k.ask(kid) //nolint:contextcheck // the question is not this delivery's alone
+	asking := k.asking
+	wait := asking != nil && k.needed(kid)
+	k.mu.Unlock()
+	answered := !wait || k.await(ctx, asking)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	found := pick(k.keys, kid)
 	switch {
-	case len(found) > 0 && k.now().Sub(k.loaded) < keysUsable:
+	case len(found) > 0 && k.age() < keysUsable:
 		return found, nil
+	case !answered:
+		return nil, fmt.Errorf("%w: keys of %s: no answer within %s", ErrUnavailable, k.issuer, k.patience)
 	case k.failure != nil:
 		return nil, fmt.Errorf("%w: keys of %s: %w", ErrUnavailable, k.issuer, k.failure)
 	default:
@@ -168,30 +185,49 @@ func (k *issuerKeys) find(ctx context.Context, kid string) ([]jose.JSONWebKey, e
 	}
 }
 
-// due tells whether the issuer is to be asked.
-func (k *issuerKeys) due(kid string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.now().Sub(k.tried) < keysRetry {
+// await reports whether the question was answered in time.
+func (k *issuerKeys) await(ctx context.Context, asking <-chan struct{}) bool {
+	ctx, cancel := context.WithTimeout(ctx, k.patience)
+	defer cancel()
+	select {
+	case <-asking:
+		return true
+	case <-ctx.Done():
 		return false
 	}
-	return len(pick(k.keys, kid)) == 0 || k.now().Sub(k.loaded) >= keysFresh
 }
 
-// refresh asks the issuer, one asker at a time; those who waited find it done.
-// Who asks first does so for all, so it does not matter whether he goes away.
-func (k *issuerKeys) refresh(ctx context.Context, kid string) {
-	k.loading.Lock()
-	defer k.loading.Unlock()
-	if !k.due(kid) {
+func (k *issuerKeys) age() time.Duration { return k.now().Sub(k.loaded) }
+
+// needed reports whether a token of this key should wait for new keys. A known
+// key, old as it is, waits for no issuer that did not answer the last time.
+func (k *issuerKeys) needed(kid string) bool {
+	if len(pick(k.keys, kid)) == 0 || k.age() >= keysUsable {
+		return true
+	}
+	return k.age() >= keysFresh && k.failure == nil
+}
+
+// ask begins to ask the issuer, if that is due: well before the keys are too old
+// to go by without.
+func (k *issuerKeys) ask(kid string) {
+	known := len(pick(k.keys, kid)) > 0 && k.age() < keysFresh/2
+	if known || k.asking != nil || k.now().Sub(k.tried) < keysRetry {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
+	k.asking = make(chan struct{})
+	go k.refresh(k.asking)
+}
+
+// refresh takes fetchTime at most for both documents.
+func (k *issuerKeys) refresh(asking chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTime)
 	defer cancel()
 	keys, err := k.load(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tried, k.failure = k.now(), err
+	defer close(asking)
+	k.asking, k.tried, k.failure = nil, k.now(), err
 	if err != nil {
 		k.log.Warn("issuer keys not read", zap.String("issuer", k.issuer), zap.Error(err))
 		return

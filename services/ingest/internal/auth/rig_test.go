@@ -37,6 +37,9 @@ func guard(t *testing.T, r config.Registry, o Options) *Guard {
 	if o.Secrets == nil {
 		o.Secrets = both()
 	}
+	if o.Patience == 0 {
+		o.Patience = time.Minute // the machine may be busy
+	}
 	r.Name = "r"
 	g, err := New(r, o)
 	if err != nil {

@@ -28,11 +28,12 @@ const (
 // certificates are Amazon's signing certificates, by address. They are fetched
 // from the endpoint of a configured topic's region and nowhere else.
 type certificates struct {
-	fetch  fetcher
-	roots  *x509.CertPool
-	now    func() time.Time
-	pace   *rate.Limiter
-	flight singleflight.Group
+	fetch    fetcher
+	roots    *x509.CertPool
+	patience time.Duration
+	now      func() time.Time
+	pace     *rate.Limiter
+	flight   singleflight.Group
 
 	mu   sync.Mutex
 	kept map[string]*x509.Certificate
@@ -40,7 +41,7 @@ type certificates struct {
 
 func newCertificates(o Options) *certificates {
 	return &certificates{
-		fetch: newFetcher(o.Client), roots: o.Roots, now: o.Now,
+		fetch: newFetcher(o.Client), roots: o.Roots, patience: o.Patience, now: o.Now,
 		pace: rate.NewLimiter(rate.Every(certificateEvery), certificateBurst), kept: make(map[string]*x509.Certificate),
 	}
 }
@@ -52,12 +53,10 @@ func (c *certificates) key(ctx context.Context, address, host string) (*rsa.Publ
 	}
 	cert, ok := c.known(address)
 	if !ok {
-		// One fetch for all who wait; it goes on if the first of them leaves.
-		fetched, err, _ := c.flight.Do(address, func() (any, error) { return c.load(context.WithoutCancel(ctx), address) })
-		if err != nil {
+		var err error
+		if cert, err = c.fetched(ctx, address); err != nil {
 			return nil, err
 		}
-		cert, _ = fetched.(*x509.Certificate)
 	}
 	if err := inForce(cert, c.now()); err != nil {
 		return nil, err
@@ -67,6 +66,20 @@ func (c *certificates) key(ctx context.Context, address, host string) (*rsa.Publ
 		return nil, errors.New("its certificate has no RSA key, or a weak one")
 	}
 	return key, nil
+}
+
+// fetched is the certificate at an address once it has been fetched: by one
+// fetch for all who wait, which goes on when their patience is over.
+func (c *certificates) fetched(ctx context.Context, address string) (*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	select {
+	case got := <-c.flight.DoChan(address, func() (any, error) { return c.load(context.WithoutCancel(ctx), address) }):
+		cert, _ := got.Val.(*x509.Certificate)
+		return cert, got.Err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: certificate %s: no answer within %s", ErrUnavailable, address, c.patience)
+	}
 }
 
 var certificateFile = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}\.pem$`)

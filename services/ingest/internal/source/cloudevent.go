@@ -3,7 +3,6 @@ package source
 import (
 	"encoding/json"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,8 +24,9 @@ type cloudEvent struct {
 // isCloudEvents reports whether a delivery says that it is in any of the modes
 // of the HTTP binding: binary, structured, batch.
 func isCloudEvents(h http.Header) bool {
-	t, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	return strings.HasPrefix(t, "application/cloudevents") || h.Get("Ce-Type") != ""
+	const family = "application/cloudevents"
+	t := strings.TrimSpace(h.Get("Content-Type"))
+	return h.Get("Ce-Type") != "" || len(t) >= len(family) && strings.EqualFold(t[:len(family)], family)
 }
 
 // cloudEvents reads all modes. Structured events are also taken without their
@@ -43,7 +43,7 @@ func cloudEvents(h http.Header, body []byte) ([]cloudEvent, []Odd, error) {
 	var odd []Odd
 	for _, raw := range parts {
 		e := cloudEvent{raw: raw}
-		err := json.Unmarshal(raw, &e)
+		err := decodeMost(raw, &e)
 		if err == nil && e.Type == "" {
 			err = errors.New("decode event: no type")
 		}

@@ -119,6 +119,13 @@ func TestCloudEventsListBearsBrokenEvents(t *testing.T) {
 	}
 }
 
+func TestCloudEventsAttributesOfAWrongType(t *testing.T) {
+	got, b := one(t, CloudEvents{}, nil, []byte(`{"id":7,"type":"image.pushed","source":{},"subject":7,"time":{},"data":{"repository":"a","tag":"1"}}`))
+	if want := (gist{events.ImagePushed, events.ClassUnknown, "a:1", ""}); got != want || b.Facts[0].DeliveryID != "" {
+		t.Errorf("got %v with id %q, want %v and none", got, b.Facts[0].DeliveryID, want)
+	}
+}
+
 func TestCloudEventsNotOne(t *testing.T) {
 	for _, body := range []string{
 		"", "7", "null", "{}", `{"data":{"repository":"a"}}`, ce("image.push", "null"), ce("image.push", `{"repository":"<name>"}`),

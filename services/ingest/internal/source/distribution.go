@@ -51,6 +51,9 @@ type distributionReference struct {
 // Parse implements Source. An event that does not decode is set aside by
 // itself: the registry would send the whole envelope again for ever.
 func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error) {
+	if b, ok := plainEnvelope(body); ok {
+		return b, nil
+	}
 	var envelope distributionEnvelope
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		return Batch{}, fmt.Errorf("decode envelope: %w", err)
@@ -73,6 +76,24 @@ func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error
 	return b, nil
 }
 
+// plainEnvelope reads the usual delivery, which has nothing odd, in one pass. It
+// is a small one: in memory an event without members is a hundred times its
+// text.
+func plainEnvelope(body []byte) (Batch, bool) {
+	const small = 16 << 10
+	var envelope struct {
+		Events []distributionEvent `json:"events"`
+	}
+	if len(body) > small || json.Unmarshal(body, &envelope) != nil || envelope.Events == nil {
+		return Batch{}, false
+	}
+	var b Batch
+	for _, e := range envelope.Events {
+		b.add(e.fact())
+	}
+	return b, true
+}
+
 func (e distributionEvent) fact() (Fact, Reason) {
 	f := e.base()
 	if agent.IsOwn(e.Request.UserAgent) { // the echo of our own requests must not start anything
@@ -91,6 +112,10 @@ func (e distributionEvent) fact() (Fact, Reason) {
 	case "pull":
 		return f.distributionPull(blob)
 	case "delete":
+		if e.Target.Tag == "" && e.Target.Digest == "" {
+			f.Kind, f.Action = events.RepositoryDeleted, events.ActionOther
+			return f, ""
+		}
 		return f.distributionDelete(blob)
 	default:
 		return f.other(events.ClassUnknown), ""
@@ -128,9 +153,8 @@ func (f Fact) distributionDelete(blob bool) (Fact, Reason) {
 	switch {
 	case blob:
 		return f, BlobDeleted
-	case !f.named():
-		f.Kind, f.Action = events.RepositoryDeleted, events.ActionOther
-		return f, ""
+	case !f.named(): // what it names is not valid, which is not to say the whole repository
+		return f, NoReference
 	default:
 		return f.of(events.ImageDeleted, events.ActionDelete, ""), ""
 	}
@@ -138,13 +162,16 @@ func (f Fact) distributionDelete(blob bool) (Fact, Reason) {
 
 // class is what the payload proves about a manifest.
 func (e distributionEvent) class(mediaType string) events.Class {
-	if isIndex(mediaType) {
+	switch refs := e.Target.References; {
+	case isIndex(mediaType):
 		return events.ClassIndex
+	case mediaType == ociArtifact: // no image has one
+		return events.ClassReferrer
+	case len(refs) > 0:
+		return classOfArtifact(refs[0].MediaType)
+	default:
+		return events.ClassUnknown
 	}
-	if refs := e.Target.References; len(refs) > 0 {
-		return classOfConfig(refs[0].MediaType)
-	}
-	return events.ClassUnknown
 }
 
 // base is what every kind of event has.

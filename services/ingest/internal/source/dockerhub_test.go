@@ -18,6 +18,8 @@ func TestDockerHub(t *testing.T) {
 		{"official image", `{"push_data":{"tag":"1"},"repository":{"repo_name":"alpine"}}`, gist{events.ImagePushed, events.ClassUnknown, "library/alpine:1", ""}},
 		{"image", `{"push_data":{"tag":"1","media_type":"` + dockerConfig + `"},"repository":{"repo_name":"a/b"}}`, gist{events.ImagePushed, events.ClassImage, "a/b:1", ""}},
 		{"chart", `{"push_data":{"tag":"1","media_type":"` + helmConfig + `"},"repository":{"repo_name":"a/b"}}`, gist{events.RegistryOther, events.ClassChart, "a/b:1", ""}},
+		{"signature by its type", `{"push_data":{"tag":"1","media_type":"application/vnd.cncf.notary.signature"},"repository":{"repo_name":"a/b"}}`, gist{events.RegistryOther, events.ClassSignature, "a/b:1", ""}},
+		{"members of a wrong type", `{"push_data":{"tag":"1","pushed_at":{},"pusher":{},"media_type":7,"images":"x"},"repository":{"repo_name":"a/b","owner":7}}`, gist{events.ImagePushed, events.ClassUnknown, "a/b:1", ""}},
 		{"signature", `{"push_data":{"tag":"sha256-` + hexA + `.sig"},"repository":{"repo_name":"a/b"}}`, gist{events.RegistryOther, events.ClassSignature, "a/b:sha256-" + hexA + ".sig", ""}},
 		{"no tag is not latest", `{"push_data":{},"repository":{"repo_name":"a/b"}}`, gist{events.RepositoryUpdated, "", "a/b", ""}},
 		{"our answer to a callback", `{"state":"success","description":"x"}`, gist{Reason: NoRepository}},
@@ -50,7 +52,7 @@ func TestDockerHubFields(t *testing.T) {
 }
 
 func TestDockerHubNotAPayload(t *testing.T) {
-	for _, body := range []string{"", "[]", "7", `"x"`, "payload=%7B%7D", `{"push_data":[]}`} {
+	for _, body := range []string{"", "[]", "7", `"x"`, "payload=%7B%7D", `{"push_data":[]}`, `{"push_data":{},"repository":"a/b"}`} {
 		if b, err := (DockerHub{}).Parse(nil, []byte(body), time.Now()); err == nil {
 			t.Errorf("body %q: %v, no error", body, b)
 		}

@@ -2,7 +2,6 @@ package source
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -25,43 +24,33 @@ type Generic struct {
 // NewGeneric compiles a mapping, or says everything that is wrong with it, each
 // with its key.
 func NewGeneric(m config.WebhookMapping) (Generic, error) {
+	if err := m.Validate(); err != nil {
+		return Generic{}, err
+	}
 	g := Generic{actions: map[string]events.Action{}}
-	var errs []error
 	for _, part := range []struct {
-		key, text string
-		into      *query
+		text string
+		into *query
 	}{
-		{"events", m.Events, &g.events},
-		{"id", m.ID, &g.id},
-		{"repository", m.Repository, &g.repository},
-		{"tag", m.Tag, &g.tag},
-		{"digest", m.Digest, &g.digest},
-		{"mediaType", m.MediaType, &g.mediaType},
-		{"action", m.Action, &g.action},
-		{"actor", m.Actor, &g.actor},
-		{"time", m.Time, &g.time},
+		{m.Events, &g.events},
+		{m.ID, &g.id},
+		{m.Repository, &g.repository},
+		{m.Tag, &g.tag},
+		{m.Digest, &g.digest},
+		{m.MediaType, &g.mediaType},
+		{m.Action, &g.action},
+		{m.Actor, &g.actor},
+		{m.Time, &g.time},
 	} {
 		var err error
 		if *part.into, err = compile(part.text); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", part.key, err))
+			return Generic{}, err
 		}
-	}
-	if m.Repository == "" {
-		errs = append(errs, errors.New("repository: is missing"))
 	}
 	for word, meaning := range m.Actions {
-		a := events.Action(meaning)
-		switch a {
-		case events.ActionPush, events.ActionDelete, events.ActionPull, events.ActionOther:
-			g.actions[word] = a
-		default:
-			errs = append(errs, fmt.Errorf("actions.%s: %q is none of push, delete, pull, other", word, meaning))
-		}
+		g.actions[word] = events.Action(meaning)
 	}
-	if len(m.Actions) > 0 && m.Action == "" {
-		errs = append(errs, errors.New("actions: has no use without action"))
-	}
-	return g, errors.Join(errs...)
+	return g, nil
 }
 
 // Parse implements Source. A body in which the mapping finds no event tells of
@@ -126,8 +115,7 @@ func compile(text string) (query, error) {
 	}
 	path, err := jsonpath.NewPath(text)
 	if err != nil {
-		what, _, _ := strings.Cut(err.Error(), "\n") // the rest is a drawing
-		return query{}, fmt.Errorf("%q is no JSONPath query: %s", text, what)
+		return query{}, fmt.Errorf("compile JSONPath query %q: %w", text, err)
 	}
 	return query{path}, nil
 }

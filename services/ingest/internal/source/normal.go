@@ -39,13 +39,13 @@ func reference(tag, digest string) (string, events.Digest) {
 	if err != nil {
 		d = ""
 	}
+	if events.ValidTag(tag) {
+		return tag, d
+	}
 	if moved, err := events.ParseDigest(tag); err == nil {
 		return "", moved
 	}
-	if !events.ValidTag(tag) {
-		tag = ""
-	}
-	return tag, d
+	return "", d
 }
 
 // mediaType is a media type without parameters, or blank where s is none.
@@ -53,6 +53,9 @@ func mediaType(s string) string {
 	const most = 255
 	if len(s) > most {
 		return ""
+	}
+	if isManifest(s) { // most are
+		return s
 	}
 	t, _, err := mime.ParseMediaType(s)
 	if err != nil || !strings.Contains(t, "/") {
@@ -158,7 +161,7 @@ func classOfTag(tag string) (events.Class, bool) {
 
 // pushed completes a push: only what may be an image is image.pushed.
 func (f Fact) pushed(class events.Class) Fact {
-	if class == events.ClassChart {
+	if isNoImage(class) {
 		return f.other(class)
 	}
 	return f.of(events.ImagePushed, events.ActionPush, class)

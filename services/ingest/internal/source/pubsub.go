@@ -32,6 +32,9 @@ type pubSubMessage struct {
 	Data        []byte          `json:"data"` // base64
 	MessageID   string          `json:"messageId"`
 	PublishTime json.RawMessage `json:"publishTime"`
+	// Both are sent under two names; proxies and emulators leave one out.
+	OtherID   string          `json:"message_id"`
+	OtherTime json.RawMessage `json:"publish_time"`
 }
 
 // pubSubChange is a message's data. An untagged push has no tag, the removal of
@@ -64,7 +67,10 @@ func (p PubSub) Parse(header http.Header, body []byte, _ time.Time) (Batch, erro
 		return single(f, OtherRegistry), nil
 	}
 	f.OccurredAt = moment(m.PublishTime)
-	f.DeliveryID = identity(m.MessageID)
+	if f.OccurredAt.IsZero() {
+		f.OccurredAt = moment(m.OtherTime)
+	}
+	f.DeliveryID = identity(cmp.Or(m.MessageID, m.OtherID))
 	f.ID = f.DeliveryID
 	return single(f.happened(pubSubAction(c.Action), events.ClassUnknown)), nil
 }

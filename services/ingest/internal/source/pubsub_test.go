@@ -56,6 +56,8 @@ func TestPubSubFields(t *testing.T) {
 		OccurredAt: time.Date(2026, 11, 20, 17, 20, 50, 749e6, time.UTC), DeliveryID: "17",
 	}}
 	checkFacts(t, parsed(t, PubSub{}, http.Header{}, pubSubWrapped(data)), want)
+	other := `{"message":{"data":"` + base64.StdEncoding.EncodeToString([]byte(data)) + `","message_id":"17","publish_time":"2026-11-20T17:20:50.749Z"}}`
+	checkFacts(t, parsed(t, PubSub{}, http.Header{}, other), want)
 	h := http.Header{}
 	h.Set("X-Goog-Pubsub-Message-Id", "17")
 	h.Set("X-Goog-Pubsub-Publish-Time", "2026-11-20T17:20:50.749Z")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,6 +59,8 @@ type Question struct {
 	Query  url.Values
 	Body   any // as JSON; nil: none
 	Accept string
+	// Header is what else is sent; nil: nothing.
+	Header http.Header
 	// Unbounded questions take as long as they take.
 	Unbounded bool
 }
@@ -65,18 +68,30 @@ type Question struct {
 // Ask asks and decodes the answer's JSON into answer, unless that is nil. It
 // returns the status. An answer that is no success is a *ProblemError.
 func (c *Client) Ask(ctx context.Context, q Question, answer any) (int, error) {
-	raw, status, err := c.Raw(ctx, q)
+	_, status, err := c.Versioned(ctx, q, answer)
+	return status, err
+}
+
+// Versioned asks as Ask does, and returns the version of the object in the
+// answer, for If-Match; blank: it has none.
+func (c *Client) Versioned(ctx context.Context, q Question, answer any) (version string, status int, err error) {
+	raw, header, status, err := c.whole(ctx, q)
 	if err != nil || answer == nil || len(raw) == 0 {
-		return status, err
+		return header.Get("ETag"), status, err
 	}
 	if err := json.Unmarshal(raw, answer); err != nil {
-		return status, fmt.Errorf("answer of %s: %w", c.base, err)
+		return "", status, fmt.Errorf("answer of %s: %w", c.base, err)
 	}
-	return status, nil
+	return header.Get("ETag"), status, nil
 }
 
 // Raw asks and returns the answer as it is.
 func (c *Client) Raw(ctx context.Context, q Question) (raw []byte, status int, err error) {
+	raw, _, status, err = c.whole(ctx, q)
+	return raw, status, err
+}
+
+func (c *Client) whole(ctx context.Context, q Question) (raw []byte, header http.Header, status int, err error) {
 	if !q.Unbounded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, patience)
@@ -84,20 +99,20 @@ func (c *Client) Raw(ctx context.Context, q Question) (raw []byte, status int, e
 	}
 	res, err := c.send(ctx, q)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return nil, res.StatusCode, c.problem(res)
+		return nil, nil, res.StatusCode, c.problem(res)
 	}
 	raw, err = io.ReadAll(io.LimitReader(res.Body, most+1))
 	if err != nil {
-		return nil, res.StatusCode, fmt.Errorf("read answer of %s: %w", c.base, err)
+		return nil, nil, res.StatusCode, fmt.Errorf("read answer of %s: %w", c.base, err)
 	}
 	if len(raw) > most {
-		return nil, res.StatusCode, fmt.Errorf("read answer of %s: more than %d bytes", c.base, most)
+		return nil, nil, res.StatusCode, fmt.Errorf("read answer of %s: more than %d bytes", c.base, most)
 	}
-	return raw, res.StatusCode, nil
+	return raw, res.Header, res.StatusCode, nil
 }
 
 func (c *Client) send(ctx context.Context, q Question) (*http.Response, error) {
@@ -126,6 +141,7 @@ func (c *Client) send(ctx context.Context, q Question) (*http.Response, error) {
 	if q.Accept != "" {
 		req.Header.Set("Accept", q.Accept)
 	}
+	maps.Copy(req.Header, q.Header)
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}

@@ -70,6 +70,7 @@ func (a *API) routes() map[string]answer {
 		"PUT /api/v1/registries/{name}":                      registries(a).put,
 		"DELETE /api/v1/registries/{name}":                   registries(a).delete,
 		"POST /api/v1/registries/{name}/test":                a.testRegistry,
+		"POST /api/v1/registries/{name}/confirm":             a.confirmRegistry,
 		"GET /api/v1/registries/{name}/webhook":              a.getWebhook,
 		"GET /api/v1/registries/{name}/summary":              a.summarizeRegistry,
 		"GET /api/v1/rules":                                  rules(a).list,

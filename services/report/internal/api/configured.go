@@ -29,16 +29,20 @@ type configured[T any] struct {
 	checkRemove func(r *http.Request, name string) error
 	// beside loads what is shown beside the objects, and adds it to one; nil:
 	// nothing is.
-	beside func(ctx context.Context) (add func(name string, shown map[string]any), err error)
+	beside func(ctx context.Context) (add func(rec state.Record[state.Managed[T]], shown map[string]any), err error)
+	// confirmed tells what state.Managed.Confirmed becomes with a new value; nil:
+	// it stays blank.
+	confirmed func(ctx context.Context, before state.Managed[T], value T) (string, error)
 }
 
 func registries(a *API) configured[config.Registry] {
 	return configured[config.Registry]{
 		what: "registry", table: a.State.Registries, point: failpoint.ConfigRegistry, decode: config.DecodeRegistry,
 		name:        func(r config.Registry) string { return r.Name },
-		check:       a.checkPutRegistry,
+		check:       checkPutRegistry,
 		checkRemove: a.checkUnused,
-		beside:      a.conditions,
+		beside:      a.besideRegistry,
+		confirmed:   a.confirmed,
 	}
 }
 
@@ -106,7 +110,7 @@ func (a *API) checkUnused(r *http.Request, name string) error {
 
 // shower shows objects, with who may change them.
 func (c configured[T]) shower(ctx context.Context) (func(state.Record[state.Managed[T]]) (map[string]any, error), error) {
-	add := func(string, map[string]any) {}
+	add := func(state.Record[state.Managed[T]], map[string]any) {}
 	if c.beside != nil {
 		var err error
 		if add, err = c.beside(ctx); err != nil {
@@ -126,7 +130,7 @@ func (c configured[T]) shower(ctx context.Context) (func(state.Record[state.Mana
 		if rec.Value.ManagedBy != "" {
 			out["managedBy"] = rec.Value.ManagedBy
 		}
-		add(rec.Key, out)
+		add(rec, out)
 		return out, nil
 	}, nil
 }
@@ -213,6 +217,7 @@ func (c configured[T]) body(r *http.Request) (T, error) {
 	}
 	delete(fields, "managedBy")
 	delete(fields, "condition")
+	delete(fields, "credentialState")
 	if fields["name"] == nil {
 		fields["name"] = json.RawMessage(strconv.Quote(r.PathValue("name")))
 	}
@@ -223,7 +228,7 @@ func (c configured[T]) body(r *http.Request) (T, error) {
 	if err != nil {
 		p := problem.New(http.StatusBadRequest, "the "+c.what+" is not valid: "+err.Error(), "see schemas/config.json")
 		for _, m := range config.Mistakes(err) {
-			p.Errors = append(p.Errors, m.Error())
+			p.Errors = append(p.Errors, m.Pointed())
 		}
 		return zero, p
 	}
@@ -240,9 +245,18 @@ func (c configured[T]) mayChange(r *http.Request, rec state.Record[state.Managed
 		return problem.New(http.StatusConflict, "the "+c.what+" is defined by the configuration file",
 			"change it there, and run `landwaiter apply -f FILE` or start again")
 	}
+	return unseen(r, rec.Revision, c.what)
+}
+
+// unseen is an error where the object is not the one that the asker has seen,
+// as If-Match says; 0 is the revision of one that is not there.
+func unseen(r *http.Request, revision uint64, what string) error {
+	if r.Header.Get("If-None-Match") == "*" && revision != 0 {
+		return problem.New(http.StatusPreconditionFailed, "the "+what+" is there already", "read it, and repeat the change with If-Match")
+	}
 	match := r.Header.Get("If-Match")
-	if gone := rec.Revision == 0; match != "" && (gone || (match != "*" && match != etag(rec.Revision))) {
-		return problem.New(http.StatusPreconditionFailed, "the "+c.what+" is not what it was when you read it", "read it again and repeat the change")
+	if gone := revision == 0; match != "" && (gone || (match != "*" && match != etag(revision))) {
+		return problem.New(http.StatusPreconditionFailed, "the "+what+" is not what it was when you read it", "read it again and repeat the change")
 	}
 	return nil
 }
@@ -263,7 +277,13 @@ func (c configured[T]) put(w http.ResponseWriter, r *http.Request) error {
 	if err := c.mayChange(r, rec); err != nil {
 		return err
 	}
-	rec.Value = state.Managed[T]{Value: value}
+	changed := state.Managed[T]{Value: value}
+	if c.confirmed != nil {
+		if changed.Confirmed, err = c.confirmed(r.Context(), rec.Value, value); err != nil {
+			return err
+		}
+	}
+	rec.Value = changed
 	if rec, err = c.table.Put(r.Context(), c.point, rec); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
@@ -10,37 +11,85 @@ import (
 
 // checkPutRegistry is what a registry that comes by the API has to meet beside
 // being valid.
-func (a *API) checkPutRegistry(r *http.Request, reg config.Registry) error {
+func checkPutRegistry(r *http.Request, reg config.Registry) error {
 	if err := checkNoFiles(r, reg); err != nil {
 		return err
 	}
-	return a.checkCredential(r, reg)
+	return checkCredential(reg)
 }
 
-// checkCredential keeps callers from sending the services' credentials to an
-// address, a proxy or a listener on the way of their choice: a credential goes
-// only where the configuration file, whose author knows the secrets, sends it.
-func (a *API) checkCredential(r *http.Request, reg config.Registry) error {
+// checkCredential keeps callers from having the services' credentials read on
+// their way, by a proxy, a listener or a token server of their choice. Where the
+// credential goes itself is for confirmed.
+func checkCredential(reg config.Registry) error {
 	if reg.Credential == "" {
 		return nil
 	}
-	const remedy = "define the registry in the services' configuration file (LANDWAITER_CONFIG)"
-	for field, set := range map[string]bool{"proxy": reg.Proxy != "", "tls.insecureSkipVerify": reg.TLS.InsecureSkipVerify} {
+	for field, set := range map[string]bool{
+		"proxy": reg.Proxy != "", "tls.insecureSkipVerify": reg.TLS.InsecureSkipVerify, "tokenServers": len(reg.TokenServers) > 0,
+	} {
 		if set {
 			return problem.New(http.StatusForbidden, field+" together with a credential is not taken from the API: the credential could be read on the way",
-				"leave one of them out, or "+remedy)
+				"leave one of them out, or define the registry in the services' configuration file (LANDWAITER_CONFIG)")
 		}
 	}
+	return nil
+}
+
+// confirmed is where the credential of a registry that is put may be sent:
+// where an admin has confirmed it, or where the configuration file, whose author
+// knows the secrets, sends it. Anything else takes the confirmation away: who
+// changes an address must not get the credential sent there by that.
+func (a *API) confirmed(ctx context.Context, before state.Managed[config.Registry], reg config.Registry) (string, error) {
+	to := reg.Destination()
+	if to == "" || before.Confirmed == to {
+		return to, nil
+	}
 	sent := false
-	err := a.State.Registries.All(r.Context(), ">", func(rec state.Record[state.Managed[config.Registry]]) error {
+	err := a.State.Registries.All(ctx, ">", func(rec state.Record[state.Managed[config.Registry]]) error {
 		of := rec.Value.Value
 		sent = sent || rec.Value.ManagedBy == state.ManagedByFile && of.Credential == reg.Credential &&
 			of.Host() == reg.Host() && (of.PlainHTTP() || !reg.PlainHTTP())
 		return nil
 	})
-	if err != nil || sent {
+	if err != nil || !sent {
+		return "", err
+	}
+	return to, nil
+}
+
+// confirmRegistry lets a registry's credential go where the registry leads now.
+// If-Match keeps that from being another place than the admin has looked at.
+func (a *API) confirmRegistry(w http.ResponseWriter, r *http.Request) error {
+	c := registries(a)
+	rec, err := c.record(r)
+	if err != nil {
 		return err
 	}
-	return problem.New(http.StatusForbidden, "the credential "+reg.Credential+" is not used for "+reg.Host()+
-		" by any registry of the configuration file, and the API sends it nowhere else", "leave credential out, or "+remedy)
+	if err := unseen(r, rec.Revision, c.what); err != nil {
+		return err
+	}
+	if rec.Value.Value.Credential == "" {
+		return problem.New(http.StatusConflict, "the registry names no credential", "there is nothing to confirm")
+	}
+	if state.Held(rec.Value) {
+		rec.Value.Confirmed = rec.Value.Value.Destination()
+		if rec, err = c.table.Put(r.Context(), c.point, rec); err != nil {
+			return err
+		}
+	}
+	return c.answer(w, r, http.StatusOK, rec)
+}
+
+// credentialState is what the API says of a registry's credential; blank: it
+// has none.
+func credentialState(r state.Managed[config.Registry]) string {
+	switch {
+	case r.Value.Credential == "":
+		return ""
+	case state.Held(r):
+		return "unconfirmed"
+	default:
+		return "confirmed"
+	}
 }

@@ -3,62 +3,37 @@ package api
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/report/internal/crew"
 )
 
-// noWorker is what a job waits for whose pool or operating system no living
-// worker serves.
-const noWorker = "no worker"
-
-// crew is all workers that have given a sign of life lately.
-type crew []state.Worker
-
-func (a *API) crew(ctx context.Context) (crew, error) {
-	var c crew
-	err := a.State.Workers.All(ctx, ">", func(rec state.Record[state.Worker]) error {
-		c = append(c, rec.Value)
-		return nil
-	})
-	return c, err
-}
-
-// waits tells what a job waits for; blank: its turn, if anything.
-func (c crew) waits(j state.Job) string {
-	now := time.Now()
-	if j.State != state.JobQueued || slices.ContainsFunc(c, func(w state.Worker) bool {
-		return w.Serves(j.Platform.OS, j.Pool, now)
-	}) {
-		return ""
-	}
-	return noWorker
-}
-
-// sweepWaits tells what keeps a sweep from going on: nobody who sweeps, or
-// nobody who does one of the scans it has asked for.
+// sweepWaits tells what keeps a sweep from going on: nobody who sweeps, a
+// registry that asked to be left alone, or nobody who does one of the scans it has asked for.
 func (a *API) sweepWaits(ctx context.Context, s state.Sweep) (string, error) {
 	if s.Phase.Terminal() {
 		return "", nil
 	}
-	workers, err := a.crew(ctx)
+	workers, err := crew.Muster(ctx, a.State)
 	if err != nil {
 		return "", err
 	}
 	now := time.Now()
-	if !slices.ContainsFunc(workers, func(w state.Worker) bool { return now.Before(w.Until) }) {
-		return noWorker, nil
+	if !workers.Alive(now) {
+		return crew.NoWorker, nil
+	}
+	if why, err := a.paused(ctx, s.Rule.Registry, now); why != "" || err != nil {
+		return why, err
 	}
 	for _, d := range s.Outstanding {
 		job, err := a.State.Jobs.Get(ctx, d.Token())
 		if err != nil && !errors.Is(err, state.ErrNotFound) {
 			return "", err
 		}
-		if why := workers.waits(job.Value); why != "" {
+		if why := workers.Waits(job.Value); why != "" {
 			return why, nil
 		}
 	}
@@ -67,26 +42,15 @@ func (a *API) sweepWaits(ctx context.Context, s state.Sweep) (string, error) {
 
 // imagesWait fills in what those of the images wait for that wait for a scan.
 func (a *API) imagesWait(ctx context.Context, images []*imageJSON) error {
-	const atOnce = 16
-	images = slices.DeleteFunc(images, func(i *imageJSON) bool { return i.Status != verdict.Pending })
-	if len(images) == 0 {
-		return nil
-	}
-	workers, err := a.crew(ctx)
-	if err != nil {
-		return err
-	}
-	asking, ctx := errgroup.WithContext(ctx)
-	asking.SetLimit(atOnce)
+	var pending []events.Digest
 	for _, i := range images {
-		asking.Go(func() error {
-			job, err := a.State.Jobs.Get(ctx, i.Digest.Token())
-			if errors.Is(err, state.ErrNotFound) {
-				return nil
-			}
-			i.Waiting = workers.waits(job.Value)
-			return err
-		})
+		if i.Status == verdict.Pending {
+			pending = append(pending, i.Digest)
+		}
 	}
-	return asking.Wait()
+	waiting, err := crew.Waiting(ctx, a.State, pending)
+	for _, i := range images {
+		i.Waiting = waiting[i.Digest]
+	}
+	return err
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -14,17 +15,20 @@ import (
 
 // placeJSON is a place as the API shows it.
 type placeJSON struct {
-	Registry     string    `json:"registry"`
-	Host         string    `json:"host"`
-	Repository   string    `json:"repository"`
-	Tags         []string  `json:"tags"`
-	Rules        []string  `json:"rules"`
-	PushedAt     time.Time `json:"pushedAt,omitzero"`
-	FirstSeenAt  time.Time `json:"firstSeenAt"`
-	LastSeenAt   time.Time `json:"lastSeenAt"`
-	MissingSince time.Time `json:"missingSince,omitzero"`
-	Missing      string    `json:"missing,omitempty"`
-	ExpiresAt    time.Time `json:"expiresAt,omitzero"`
+	Registry   string    `json:"registry"`
+	Host       string    `json:"host"`
+	Repository string    `json:"repository"`
+	Tags       []string  `json:"tags"`
+	Rules      []string  `json:"rules"`
+	PushedAt   time.Time `json:"pushedAt,omitzero"`
+	// Date is how old the image counts as there, and DateSource who says so.
+	Date         time.Time         `json:"date,omitzero"`
+	DateSource   events.DateSource `json:"dateSource,omitempty"`
+	FirstSeenAt  time.Time         `json:"firstSeenAt"`
+	LastSeenAt   time.Time         `json:"lastSeenAt"`
+	MissingSince time.Time         `json:"missingSince,omitzero"`
+	Missing      string            `json:"missing,omitempty"`
+	ExpiresAt    time.Time         `json:"expiresAt,omitzero"`
 }
 
 // imageJSON is an image as the API shows it. In a list it has one place, whose
@@ -73,7 +77,7 @@ type imagePage struct {
 func showPlace(p view.Place) placeJSON {
 	return placeJSON{
 		Registry: p.Registry, Host: p.Host, Repository: p.Repository, Tags: p.Tags, Rules: p.Rules,
-		PushedAt: p.PushedAt, FirstSeenAt: p.FirstSeen, LastSeenAt: p.LastSeen,
+		PushedAt: p.PushedAt, Date: p.Date, DateSource: p.DateSource, FirstSeenAt: p.FirstSeen, LastSeenAt: p.LastSeen,
 		MissingSince: p.MissingSince, Missing: p.Missing, ExpiresAt: p.ExpiresAt,
 	}
 }
@@ -133,11 +137,11 @@ func (a *API) answerList(w http.ResponseWriter, r *http.Request, q view.Query) e
 			return err
 		}
 	}
-	page, err := a.View.List(r.Context(), q)
-	if err != nil {
+	var page view.Page
+	whole, err := a.Keeper.Through(r.Context(), func(ctx context.Context) (err error) {
+		page, err = a.View.List(ctx, q)
 		return err
-	}
-	whole, err := a.Keeper.Whole(r.Context())
+	})
 	if err != nil {
 		return err
 	}
@@ -185,6 +189,7 @@ func (a *API) getImage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return unknownImage(d, err)
 	}
+	a.Projector.Seen(r.Context(), pointers(places)...)
 	out := showImage(a.Projector.Current(r.Context(), i), places)
 	if len(i.Children) > 0 {
 		if err := a.rollUp(r, i, &out); err != nil {
@@ -197,10 +202,10 @@ func (a *API) getImage(w http.ResponseWriter, r *http.Request) error {
 	return write(w, http.StatusOK, out)
 }
 
-func pointers(images []imageJSON) []*imageJSON {
-	out := make([]*imageJSON, len(images))
-	for i := range images {
-		out[i] = &images[i]
+func pointers[T any](all []T) []*T {
+	out := make([]*T, len(all))
+	for i := range all {
+		out[i] = &all[i]
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/report/internal/crew"
 	"github.com/landwaiter/landwaiter/services/report/internal/problem"
 	"github.com/landwaiter/landwaiter/services/report/internal/reference"
 )
@@ -23,6 +24,7 @@ type scanOrder struct {
 	Image     string   `json:"image"`
 	Platforms []string `json:"platforms"`
 	Force     bool     `json:"force"`
+	Refetch   bool     `json:"refetch"`
 }
 
 // requestJSON is a request and what became of it.
@@ -75,7 +77,7 @@ func (a *API) requestScan(w http.ResponseWriter, r *http.Request) error {
 	}
 	e, err := events.New(events.ImageRequested{
 		Request: id, Registry: reg.Name, Repository: ref.Repository, Tag: ref.Tag, Digest: ref.Digest,
-		Platforms: order.Platforms, Force: order.Force, Actor: state.AdminToken,
+		Platforms: order.Platforms, Force: order.Force, Refetch: order.Refetch, Actor: state.AdminToken,
 	}, events.Meta{ID: "request/" + id, Source: "report/" + reg.Name, Time: time.Now()})
 	if err != nil {
 		return problem.New(http.StatusBadRequest, err.Error(), "")
@@ -199,11 +201,11 @@ func (a *API) showScan(ctx context.Context, d events.Digest) (scanJSON, error) {
 		s.Platform, s.State, s.Lane, s.Error = j.Platform, string(j.State), j.Lane, j.Error
 		s.Attempts = j.Attempts.Errors + j.Attempts.Crashes
 		if j.State == state.JobQueued {
-			workers, err := a.crew(ctx)
+			workers, err := crew.Muster(ctx, a.State)
 			if err != nil {
 				return s, err
 			}
-			s.Waiting = workers.waits(*j)
+			s.Waiting = workers.Waits(*j)
 		}
 	}
 	return s, nil

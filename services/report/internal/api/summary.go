@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -39,11 +40,12 @@ func (a *API) summarizeRegistry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	images, coverage, err := a.View.Registry(r.Context(), rec.Key)
-	if err != nil {
+	var images int64
+	var coverage view.Coverage
+	whole, err := a.Keeper.Through(r.Context(), func(ctx context.Context) (err error) {
+		images, coverage, err = a.View.Registry(ctx, rec.Key)
 		return err
-	}
-	whole, err := a.Keeper.Whole(r.Context())
+	})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func left(s state.Sweep, before *state.Sweep, now time.Time) (time.Duration, boo
 	done, of := s.Counts.Finished, s.Counts.Released
 	switch s.Phase {
 	case state.SweepListing:
-		done, of = s.Counts.Repositories, s.Counts.Repositories+len(s.Page)
+		done, of = s.Counts.Repositories, s.Counts.Repositories+len(s.Page)+s.LeftBehind()
 		if lastPage := s.Listed || s.Next == "" && len(s.Page) > 0; !lastPage {
 			if before == nil {
 				return 0, false

@@ -35,7 +35,7 @@ func (a *API) requestSweep(w http.ResponseWriter, r *http.Request) error {
 	now := time.Now().UTC()
 	key := cmp.Or(order.Rule, order.Registry) + "." + id
 	sweep := state.Sweep{
-		Key: key, Rule: selects, Force: order.Force, Order: &order, Phase: state.SweepRequested, DueAt: now, RequestedAt: now,
+		Key: key, Rule: selects, Force: order.Force, Refetch: order.Refetch, Order: &order, Phase: state.SweepRequested, DueAt: now, RequestedAt: now,
 	}
 	_, err = a.State.Sweeps.Create(r.Context(), failpoint.SweepOrder, key, sweep)
 	if errors.Is(err, state.ErrConflict) {
@@ -72,7 +72,7 @@ func sweepOrder(r *http.Request) (config.Sweep, error) {
 		p := problem.New(http.StatusBadRequest, "this cannot be swept: "+err.Error(),
 			`send {"rule": "NAME"}, or {"registry": "NAME"} with filters; see /api/v1/openapi.json`)
 		for _, m := range config.Mistakes(err) {
-			p.Errors = append(p.Errors, m.Error())
+			p.Errors = append(p.Errors, m.Pointed())
 		}
 		return config.Sweep{}, p
 	}

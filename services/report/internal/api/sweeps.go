@@ -19,11 +19,12 @@ type sweepJSON struct {
 	Rule     string `json:"rule,omitempty"`
 	Registry string `json:"registry"`
 	// What of the registry is swept.
-	Repositories []string        `json:"repositories,omitempty"`
-	Tags         []string        `json:"tags,omitempty"`
-	PushedWithin config.Duration `json:"pushedWithin,omitzero"`
-	Cap          int             `json:"cap,omitempty"`
-	Force        bool            `json:"force,omitempty"`
+	Repositories []string      `json:"repositories,omitempty"`
+	Tags         []string      `json:"tags,omitempty"`
+	PushedWithin config.Window `json:"pushedWithin,omitzero"`
+	Cap          int           `json:"cap,omitempty"`
+	Force        bool          `json:"force,omitempty"`
+	Refetch      bool          `json:"refetch,omitempty"`
 
 	State       string                     `json:"state"` // requested, running, done, failed, cancelled
 	Phase       string                     `json:"phase,omitempty"`
@@ -31,21 +32,25 @@ type sweepJSON struct {
 	SecondsLeft *int64                     `json:"secondsLeft,omitempty"` // absent: nobody can tell
 	Counts      events.SweepCounts         `json:"counts"`
 	Failures    map[state.FailureClass]int `json:"failures,omitempty"`
-	Partial     bool                       `json:"partial,omitempty"`
-	Generation  uint64                     `json:"generation"`
-	FailedOnly  bool                       `json:"failedOnly,omitempty"`
-	DueAt       time.Time                  `json:"dueAt"`
-	StartedAt   time.Time                  `json:"startedAt,omitzero"`
-	EndedAt     time.Time                  `json:"endedAt,omitzero"`
-	Errors      []string                   `json:"errors,omitempty"`
-	Error       string                     `json:"error,omitempty"`
+	// Dates counts by source how the images that were found were dated, and
+	// LeftOut why others were not scanned.
+	Dates      map[events.DateSource]int `json:"dates,omitempty"`
+	LeftOut    map[state.LeftOut]int     `json:"leftOut,omitempty"`
+	Partial    bool                      `json:"partial,omitempty"`
+	Generation uint64                    `json:"generation"`
+	FailedOnly bool                      `json:"failedOnly,omitempty"`
+	DueAt      time.Time                 `json:"dueAt"`
+	StartedAt  time.Time                 `json:"startedAt,omitzero"`
+	EndedAt    time.Time                 `json:"endedAt,omitzero"`
+	Errors     []string                  `json:"errors,omitempty"`
+	Error      string                    `json:"error,omitempty"`
 }
 
 func showSweep(s state.Sweep) sweepJSON {
 	out := sweepJSON{
 		ID: s.Key, Rule: s.Rule.Name, Registry: s.Rule.Registry, Repositories: s.Rule.Repositories, Tags: s.Rule.Tags,
-		PushedWithin: s.Rule.PushedWithin, Cap: s.Rule.Cap, Force: s.Force || s.Rule.ScanAll,
-		State: string(s.Phase), Counts: s.Counts, Failures: s.Failures, Partial: s.Partial,
+		PushedWithin: s.Rule.PushedWithin, Cap: s.Rule.Cap, Force: s.Force || s.Refetch || s.Rule.ScanAll, Refetch: s.Refetch,
+		State: string(s.Phase), Counts: s.Counts, Failures: s.Failures, Partial: s.Partial, Dates: s.Dates, LeftOut: s.Left,
 		Generation: s.Generation, FailedOnly: s.FailedOnly,
 		DueAt: s.DueAt, StartedAt: s.StartedAt, EndedAt: s.EndedAt, Errors: s.Errors,
 	}

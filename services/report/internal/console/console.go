@@ -31,6 +31,8 @@ type Options struct {
 	View      *view.View
 	Projector *project.Projector
 	Keeper    *project.Keeper
+	// State is asked for what images wait for.
+	State *state.Store
 	// Conditions are of the registries that cannot be read.
 	Conditions *state.Table[state.Condition]
 	// Registries are those that are configured.
@@ -50,7 +52,7 @@ type Console struct {
 // New parses the pages.
 func New(o Options) (*Console, error) {
 	c := &Console{Options: o, pages: map[string]*template.Template{}}
-	for _, name := range []string{"login", "images", "image", "registries", "registry", "message"} {
+	for _, name := range []string{"login", "images", "image", "registries", "registry", "rules", "rule", "message"} {
 		t, err := template.New("layout.html").Funcs(functions()).
 			ParseFS(pageFiles, "pages/layout.html", "pages/parts.html", "pages/"+name+".html")
 		if err != nil {
@@ -76,6 +78,9 @@ func (c *Console) Handler() http.Handler {
 	mux.Handle("GET /images/{digest}", c.members(c.image))
 	mux.Handle("GET /registries", c.members(c.registries))
 	mux.Handle("GET /registries/{name}", c.members(c.registry))
+	mux.Handle("GET /rules", c.members(c.rules))
+	mux.Handle("GET /rules/{name}", c.members(c.rule))
+	mux.Handle("GET /new/rule", c.members(c.newRule))
 	mux.Handle("/", c.members(func(w http.ResponseWriter, _ *http.Request) error {
 		c.message(w, http.StatusNotFound, "There is no such page", "The list of images is a good place to begin.")
 		return nil

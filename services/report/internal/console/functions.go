@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 )
 
@@ -18,12 +19,41 @@ func functions() template.FuncMap {
 		"until": func(t time.Time) string { return span(time.Until(t)) },
 		"stand": stand, "standClass": standClass, "severities": severities, "advisory": advisory,
 		"percent": percent, "bytes": size, "join": strings.Join, "plus": func(a, b int) int { return a + b },
+		"pushes": pushes, "dated": dated,
 		"platform": func(p verdict.Platform) string {
 			if p.OS == "" {
 				return "platform not known"
 			}
 			return p.String()
 		},
+	}
+}
+
+// dated is who says how old an image is.
+func dated(source events.DateSource) string {
+	switch source {
+	case events.DateWebhook:
+		return "when a webhook told of its push"
+	case events.DateRegistry:
+		return "as the registry's list of tags says"
+	case events.DateFirstSeen:
+		return "when it was first seen there"
+	case events.DateCreated:
+		return "as the image itself says"
+	default:
+		return "from " + string(source)
+	}
+}
+
+// pushes is what a rule says about them.
+func pushes(scanned *bool) string {
+	switch {
+	case scanned == nil:
+		return "as the registry says"
+	case *scanned:
+		return "scanned"
+	default:
+		return "not scanned"
 	}
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/report/internal/crew"
 	"github.com/landwaiter/landwaiter/services/report/internal/view"
 )
 
@@ -15,13 +17,14 @@ import (
 type imagePage struct {
 	Image    view.Image
 	Places   []view.Place
+	Waiting  string // what its scan waits for; blank: nothing, or its turn
 	Report   verdict.Report
 	Tab      string
 	Findings []finding
 	Packages []verdict.Package
 	Layers   []layer
 	// Platforms stand in place of the above for an index.
-	Platforms []view.Place
+	Platforms []row
 	Trimmed   int // rows left out
 }
 
@@ -61,8 +64,13 @@ func (c *Console) image(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		p.Platforms = found.Places
+		if p.Platforms, err = c.rows(r.Context(), found.Places); err != nil {
+			return err
+		}
 	} else {
+		if p.Waiting, err = c.waiting(r.Context(), i); err != nil {
+			return err
+		}
 		if p.Report, err = c.Projector.Report(r.Context(), i, places[0]); err != nil {
 			return err
 		}
@@ -70,6 +78,15 @@ func (c *Console) image(w http.ResponseWriter, r *http.Request) error {
 	}
 	title := places[0].Repository
 	return c.render(w, http.StatusOK, "image", page{Title: title, Member: true, Here: r.URL.RequestURI(), Content: &p})
+}
+
+// waiting tells what an image waits for that waits for its scan.
+func (c *Console) waiting(ctx context.Context, i view.Image) (string, error) {
+	if i.Status != verdict.Pending {
+		return "", nil
+	}
+	waiting, err := crew.Waiting(ctx, c.State, []events.Digest{i.Digest})
+	return waiting[i.Digest], err
 }
 
 // find reads an image from the view, or from the state where the view has not

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/report/internal/crew"
 	"github.com/landwaiter/landwaiter/services/report/internal/view"
 )
 
@@ -19,7 +21,7 @@ type imageList struct {
 	Search, Severity, Status string
 	Mistake                  string
 	Conditions               []state.Condition // of registries that cannot be read
-	Places                   []view.Place
+	Places                   []row
 	Next                     string // address of the next page
 	Paged                    bool   // this is not the first one
 	Total                    int64
@@ -48,7 +50,11 @@ func (c *Console) images(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	l.Mistake = search(&q, l.Search)
-	found, err := c.View.List(r.Context(), q)
+	var found view.Page
+	whole, err := c.Keeper.Through(r.Context(), func(ctx context.Context) (err error) {
+		found, err = c.View.List(ctx, q)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -61,15 +67,35 @@ func (c *Console) images(w http.ResponseWriter, r *http.Request) error {
 	if l.Conditions, err = c.conditions(r.Context()); err != nil {
 		return err
 	}
-	l.Places = found.Places
+	if l.Places, err = c.rows(r.Context(), found.Places); err != nil {
+		return err
+	}
 	if found.Next != "" {
 		l.Next = "/?" + url.Values{"q": {l.Search}, "severity": {l.Severity}, "status": {l.Status}, "after": {found.Next}}.Encode()
 	}
-	whole, err := c.Keeper.Whole(r.Context())
-	if err != nil {
-		return err
-	}
 	return c.render(w, http.StatusOK, "images", page{Title: "Images", Member: true, Building: !whole, Here: r.URL.RequestURI(), Content: l})
+}
+
+// row is a place in a list, with what its image waits for.
+type row struct {
+	view.Place
+
+	Waiting string // blank: nothing, or its turn
+}
+
+func (c *Console) rows(ctx context.Context, places []view.Place) ([]row, error) {
+	var pending []events.Digest
+	for _, p := range places {
+		if p.Status == verdict.Pending {
+			pending = append(pending, p.Digest)
+		}
+	}
+	waiting, err := crew.Waiting(ctx, c.State, pending)
+	rows := make([]row, len(places))
+	for i, p := range places {
+		rows[i] = row{Place: p, Waiting: waiting[p.Digest]}
+	}
+	return rows, err
 }
 
 // search reads the search box: name:value for one filter each, and one word

@@ -20,6 +20,8 @@ type registryRow struct {
 	Images    int64
 	Coverage  coverage
 	Condition *state.Condition // nil: it can be read
+	Held      bool             // its credential waits for an admin's word
+	Revision  string           // the API's ETag of what is shown
 }
 
 // coverage is the share of new images that webhooks announced.
@@ -43,7 +45,7 @@ type registryPage struct {
 func (c *Console) registries(w http.ResponseWriter, r *http.Request) error {
 	var rows []registryRow
 	err := c.Registries.All(r.Context(), ">", func(rec state.Record[state.Managed[config.Registry]]) error {
-		rows = append(rows, registryRow{Registry: rec.Value.Value})
+		rows = append(rows, rowOf(rec))
 		return nil
 	})
 	if err != nil {
@@ -56,6 +58,10 @@ func (c *Console) registries(w http.ResponseWriter, r *http.Request) error {
 	}
 	slices.SortFunc(rows, func(a, b registryRow) int { return strings.Compare(a.Name, b.Name) })
 	return c.render(w, http.StatusOK, "registries", page{Title: "Registries", Member: true, Here: r.URL.RequestURI(), Content: rows})
+}
+
+func rowOf(rec state.Record[state.Managed[config.Registry]]) registryRow {
+	return registryRow{Registry: rec.Value.Value, Held: state.Held(rec.Value), Revision: etag(rec.Revision)}
 }
 
 // count fills in what is known of the registry beside its configuration.
@@ -86,7 +92,7 @@ func (c *Console) registry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := registryPage{registryRow: registryRow{Registry: rec.Value.Value}}
+	p := registryPage{registryRow: rowOf(rec)}
 	if err := c.count(r, &p.registryRow); err != nil {
 		return err
 	}

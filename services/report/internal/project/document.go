@@ -46,6 +46,7 @@ func entry(i view.Image, p state.Place) view.Entry {
 		MissingSince: p.MissingSince, Missing: p.Missing, ExpiresAt: p.ExpiresAt(),
 		Rules: slices.Sorted(slices.Values(p.Rules)),
 	}
+	e.Place.Date, e.Place.DateSource = p.Dated()
 	if e.Place.Rules == nil {
 		e.Place.Rules = []string{}
 	}

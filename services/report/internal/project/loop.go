@@ -53,6 +53,21 @@ func (k *Keeper) Whole(ctx context.Context) (bool, error) {
 	return k.projector.view.Whole(ctx)
 }
 
+// Through reads, and reports whether the view was whole before and after: what
+// is read while it is being built is not all there is, though it may be whole a
+// moment later.
+func (k *Keeper) Through(ctx context.Context, read func(context.Context) error) (whole bool, err error) {
+	before, err := k.Whole(ctx)
+	if err != nil {
+		return false, err
+	}
+	if err := read(ctx); err != nil {
+		return false, err
+	}
+	after, err := k.Whole(ctx)
+	return before && after, err
+}
+
 // Rebuild projects everything from the state, and returns when that is done.
 func (k *Keeper) Rebuild(ctx context.Context) error {
 	done := make(chan error, 1)

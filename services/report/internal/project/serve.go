@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/report/internal/view"
 )
@@ -21,6 +22,7 @@ const (
 // scan. An image without a verdict has one that says so.
 func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) (verdict.Report, error) {
 	i = p.Current(ctx, i)
+	p.Seen(ctx, &place)
 	r := verdict.Report{}
 	raw, err := p.reportJSON(ctx, i)
 	switch {
@@ -38,6 +40,7 @@ func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) 
 	r.Image = verdict.Image{
 		Registry: place.Registry, Host: place.Host, Repository: place.Repository, Tags: place.Tags,
 		Digest: string(i.Digest), Platform: i.Platform, Rules: place.Rules,
+		Date: place.Date, DateSource: string(place.DateSource), LastSeenAt: place.LastSeen,
 	}
 	r.Status, r.Error = i.Status, i.Error
 	date(&r, i)
@@ -70,6 +73,20 @@ func (p *Projector) Current(ctx context.Context, i view.Image) view.Image {
 	}
 	i.MatchedAt, i.Database, i.DatabaseAt = rec.Value.MatchedAt, rec.Value.Database, rec.Value.DatabaseAt
 	return i
+}
+
+// Seen tells of places when they were last seen at their registries. A look
+// that finds one as it was is only in its record, and the view is not written
+// again.
+func (p *Projector) Seen(ctx context.Context, places ...*view.Place) {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	for _, place := range places {
+		rec, err := p.state.Places.Get(ctx, state.PlaceKey(place.Digest, place.Registry, place.Repository))
+		if err == nil && rec.Value.LastSeen.After(place.LastSeen) {
+			place.LastSeen = rec.Value.LastSeen
+		}
+	}
 }
 
 // date adds what a stored report leaves out, so that the same verdict is the

@@ -40,29 +40,32 @@ type Child struct {
 // Place is one image at one registry and repository, with what lists show of
 // the image.
 type Place struct {
-	ID           string           `json:"-"`
-	Registry     string           `json:"registry"`
-	Host         string           `json:"host"`
-	Repository   string           `json:"repository"`
-	Tags         []string         `json:"tags"`
-	Digest       events.Digest    `json:"digest"`
-	Index        bool             `json:"index,omitempty"`
-	Platform     verdict.Platform `json:"platform"`
-	Status       verdict.Status   `json:"status"`
-	Error        string           `json:"error,omitempty"`
-	Reported     bool             `json:"reported"` // see Image.Known; else the summary says nothing
-	Incomplete   []string         `json:"incomplete,omitempty"`
-	Summary      verdict.Summary  `json:"summary"`
-	ScannedAt    time.Time        `json:"scannedAt,omitzero"`
-	MatchedAt    time.Time        `json:"matchedAt,omitzero"`
-	PushedAt     time.Time        `json:"pushedAt,omitzero"`
-	FirstSeen    time.Time        `json:"firstSeen"`
-	Origin       state.Origin     `json:"origin,omitempty"`
-	LastSeen     time.Time        `json:"lastSeen"`
-	MissingSince time.Time        `json:"missingSince,omitzero"`
-	Missing      string           `json:"missing,omitempty"`
-	ExpiresAt    time.Time        `json:"expiresAt,omitzero"` // zero while present
-	Rules        []string         `json:"rules"`
+	ID         string           `json:"-"`
+	Registry   string           `json:"registry"`
+	Host       string           `json:"host"`
+	Repository string           `json:"repository"`
+	Tags       []string         `json:"tags"`
+	Digest     events.Digest    `json:"digest"`
+	Index      bool             `json:"index,omitempty"`
+	Platform   verdict.Platform `json:"platform"`
+	Status     verdict.Status   `json:"status"`
+	Error      string           `json:"error,omitempty"`
+	Reported   bool             `json:"reported"` // see Image.Known; else the summary says nothing
+	Incomplete []string         `json:"incomplete,omitempty"`
+	Summary    verdict.Summary  `json:"summary"`
+	ScannedAt  time.Time        `json:"scannedAt,omitzero"`
+	MatchedAt  time.Time        `json:"matchedAt,omitzero"`
+	PushedAt   time.Time        `json:"pushedAt,omitzero"`
+	// Date is how old the image counts as there, and DateSource who says so.
+	Date         time.Time         `json:"date,omitzero"`
+	DateSource   events.DateSource `json:"dateSource,omitempty"`
+	FirstSeen    time.Time         `json:"firstSeen"`
+	Origin       state.Origin      `json:"origin,omitempty"`
+	LastSeen     time.Time         `json:"lastSeen"`
+	MissingSince time.Time         `json:"missingSince,omitzero"`
+	Missing      string            `json:"missing,omitempty"`
+	ExpiresAt    time.Time         `json:"expiresAt,omitzero"` // zero while present
+	Rules        []string          `json:"rules"`
 }
 
 // Entry is a place to be written, and how long it holds.

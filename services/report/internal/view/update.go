@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -30,13 +31,16 @@ const (
 // had names the report the view holds already. force writes index entries that
 // should be there already once more.
 func (v *View) Update(ctx context.Context, d events.Digest, force bool, read func(had events.Digest) (Picture, error)) error {
-	for range updateTries {
+	for tries := range updateTries {
 		err := v.update(ctx, d, force, read)
 		if !errors.Is(err, redis.TxFailedErr) {
 			return err
 		}
-		if ctx.Err() != nil {
+		// Who waits for a moment of his own does not meet the same others again.
+		select {
+		case <-ctx.Done():
 			return fmt.Errorf("update view of %s: %w", d, ctx.Err())
+		case <-time.After(rand.N(time.Duration(tries+1) * time.Millisecond)): //nolint:gosec // no secret
 		}
 	}
 	return fmt.Errorf("update view of %s: others kept writing it", d)

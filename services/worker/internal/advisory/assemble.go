@@ -41,7 +41,10 @@ func (c *collection) write(ctx context.Context, dir, out string, f feeds) (Info,
 	a := &assembly{
 		collection: c, ctx: ctx, out: w, version: sha256.New(), packages: newSorter(dir, c.limits.Memory),
 		flaws: &flaws{feeds: f, sorter: newSorter(dir, c.limits.Memory)},
-		info:  Info{Ecosystems: slices.Sorted(maps.Keys(c.covered)), Skipped: c.skipped, SkippedTotal: c.skippedTotal},
+		info: Info{
+			Ecosystems: slices.Sorted(maps.Keys(c.covered)), Skipped: c.skipped, SkippedTotal: c.skippedTotal,
+			EPSS: f.epssCopy, KEV: f.kevCopy,
+		},
 	}
 	defer func() { _ = errors.Join(a.packages.close(), a.flaws.sorter.close()) }() // closed already when all went well
 	a.header(f)

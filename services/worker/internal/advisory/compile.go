@@ -62,6 +62,7 @@ type Info struct {
 	RangesSkipped int   // version ranges left out of kept records because they cannot be understood
 	Packages      int   // distinct packages
 	Size          int64 // bytes of the file
+	EPSS, KEV     Copy  // that were read
 }
 
 // Compile reads an export in OSV layout (<family>/all.zip, and beside it

@@ -45,15 +45,46 @@ func alpineBranch(release string) string {
 }
 
 // SameRelease tells whether an advisory for one canonical ecosystem is about a
-// package of another: they must be equal. A Red Hat package is known by its
-// product alone, so the repository an advisory adds ("::appstream") is ignored
-// where the package has none.
+// package of another: they must be equal. Two distributions have advisories
+// under more names than an installation can tell: a Red Hat package is known by
+// its product alone, so the repository an advisory adds ("::appstream") is
+// ignored where the package has none, and so is a minor release; for SUSE see
+// suseRelease.
 func SameRelease(pkg, entry string) bool {
 	if pkg == entry {
 		return true
 	}
-	product, _, found := strings.Cut(entry, "::")
-	return found && product == pkg && strings.HasPrefix(pkg, "Red Hat:")
+	switch Family(entry) {
+	case "Red Hat":
+		product, _, _ := strings.Cut(entry, "::")
+		return product == pkg || enterpriseLinux(product) == pkg
+	case "SUSE":
+		of, ok := suseRelease(pkg)
+		about, known := suseRelease(entry)
+		return ok && known && of.includes(about)
+	default:
+		return false
+	}
+}
+
+// enterpriseLinux cuts the minor release off "Red Hat:enterprise_linux:10.0":
+// since 10 the main stream's advisories name the one they came out with, and
+// its fixes are in every later one. The streams that stay with a minor release
+// have products of their own.
+func enterpriseLinux(product string) string {
+	const prefix = "Red Hat:enterprise_linux:"
+	if release, ok := strings.CutPrefix(product, prefix); ok {
+		major, _, _ := strings.Cut(release, ".")
+		return prefix + major
+	}
+	return product
+}
+
+// ProOf tells whether an advisory is for Ubuntu Pro on the release of a package
+// from Ubuntu's own archive.
+func ProOf(pkg, entry string) bool {
+	release, ok := strings.CutPrefix(pkg, "Ubuntu:")
+	return ok && strings.TrimSuffix(entry, ":LTS") == "Ubuntu:Pro:"+release
 }
 
 // NormalName gives the form of a package name that is looked up.

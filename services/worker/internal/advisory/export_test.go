@@ -2,7 +2,7 @@ package advisory
 
 import (
 	"bytes"
-	"io"
+	"strings"
 
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory/version"
 )
@@ -41,11 +41,18 @@ func Decode(data []byte) {
 	}
 }
 
-// ParseFeeds are the feed parsers, for fuzzing.
-func ParseFeeds(data io.Reader, raw []byte) {
-	_, _, _ = parseEPSS(data)
-	_, _ = parseKEV(raw)
+// ParseEPSS is the parser of scores, for fuzzing: score and percentile by CVE.
+func ParseEPSS(text string) map[string][2]float64 {
+	scores, _, _ := parseEPSS(strings.NewReader(text))
+	all := map[string][2]float64{}
+	for cve, s := range scores {
+		all[cve] = [2]float64{s.score, s.percentile}
+	}
+	return all
 }
+
+// ParseKEV is the parser of the catalogue, for fuzzing.
+func ParseKEV(data []byte) (map[string]bool, string, error) { return parseKEV(data) }
 
 // OpenBytes opens a file's content.
 func OpenBytes(data []byte) (*DB, error) {

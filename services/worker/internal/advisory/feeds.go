@@ -24,6 +24,19 @@ type feeds struct {
 	epss     map[string]score
 	epssDate string
 	digest   string // of both, for the database's version
+	epssCopy Copy
+	kevCopy  Copy
+}
+
+// Copy tells copies of a feed apart: one may be older than another.
+type Copy struct {
+	Date   string // as the feed writes it; later ones sort after earlier ones
+	Digest string // of its content, hexadecimal; empty: there is none
+}
+
+func copyOf(date string, data []byte) Copy {
+	sum := sha256.Sum256(data)
+	return Copy{Date: date, Digest: hex.EncodeToString(sum[:])}
 }
 
 type score struct{ score, percentile float64 }
@@ -34,11 +47,12 @@ func readFeeds(kev, epss string) (feeds, error) {
 	if kev != "" {
 		data, err := readFeed(kev)
 		if err == nil {
-			f.kev, err = parseKEV(data)
+			f.kev, f.kevCopy.Date, err = parseKEV(data)
 		}
 		if err != nil {
 			return feeds{}, fmt.Errorf("read KEV %s: %w", kev, err)
 		}
+		f.kevCopy = copyOf(f.kevCopy.Date, data)
 		_, _ = fmt.Fprintf(h, "kev %d\n%s", len(data), data) // never fails
 	}
 	if epss != "" {
@@ -49,6 +63,7 @@ func readFeeds(kev, epss string) (feeds, error) {
 		if err != nil {
 			return feeds{}, fmt.Errorf("read EPSS %s: %w", epss, err)
 		}
+		f.epssCopy = copyOf(f.epssDate, data)
 		_, _ = fmt.Fprintf(h, "epss %d\n%s", len(data), data)
 	}
 	if kev != "" || epss != "" {
@@ -93,23 +108,24 @@ func readFeed(path string) ([]byte, error) {
 	return data, nil
 }
 
-func parseKEV(data []byte) (map[string]bool, error) {
+func parseKEV(data []byte) (entries map[string]bool, date string, err error) {
 	var catalog struct {
+		Released        string `json:"dateReleased"`
 		Vulnerabilities []struct {
 			CVE string `json:"cveID"`
 		} `json:"vulnerabilities"`
 	}
 	if err := json.Unmarshal(data, &catalog); err != nil {
-		return nil, fmt.Errorf("parse: %w", err)
+		return nil, "", fmt.Errorf("parse: %w", err)
 	}
 	if len(catalog.Vulnerabilities) == 0 {
-		return nil, errors.New("parse: no entry")
+		return nil, "", errors.New("parse: no entry")
 	}
-	out := make(map[string]bool, len(catalog.Vulnerabilities))
+	entries = make(map[string]bool, len(catalog.Vulnerabilities))
 	for _, v := range catalog.Vulnerabilities {
-		out[v.CVE] = true
+		entries[v.CVE] = true
 	}
-	return out, nil
+	return entries, fmt.Sprintf("%.40s", catalog.Released), nil
 }
 
 // parseEPSS reads the daily table: an optional comment line with the day, an

@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"sort"
-	"strings"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 )
@@ -78,9 +77,6 @@ func load(file source, size int64) (*DB, error) {
 		if family := Family(ecosystem); family != ecosystem {
 			db.families[family] = true
 		}
-		if product, _, found := strings.Cut(ecosystem, "::"); found {
-			db.seen[product] = true
-		}
 	}
 	return db, nil
 }
@@ -147,7 +143,10 @@ func (db *DB) Covers(ecosystem string) bool {
 	if !covered {
 		return false
 	}
-	return db.seen[ecosystem] || (!released && Family(ecosystem) == ecosystem)
+	if db.seen[ecosystem] || (!released && Family(ecosystem) == ecosystem) {
+		return true
+	}
+	return slices.ContainsFunc(db.meta.Ecosystems, func(entry string) bool { return SameRelease(ecosystem, entry) })
 }
 
 // Affected gives all statements about a package of a family; releases are for

@@ -72,17 +72,11 @@ func parseEvents(scheme version.Scheme, events []osvEvent) (points, limits []poi
 	return points, limits, nil
 }
 
-// sortPoints orders by version and keeps the given order between equals: only
-// that tells an empty run (introduced 1, fixed 1) from two that touch (fixed
-// 1, introduced 1).
+// sortPoints orders by version and keeps the given order between equals.
 func sortPoints(points []point) error {
 	var failed error
 	sort.SliceStable(points, func(i, j int) bool {
-		a, b := points[i], points[j]
-		if a.start || b.start {
-			return a.start && !b.start
-		}
-		order, err := a.at.Compare(b.at)
+		order, err := points[i].compare(points[j])
 		if err != nil {
 			failed = err
 		}
@@ -91,32 +85,83 @@ func sortPoints(points []point) error {
 	return failed
 }
 
+func (p point) compare(other point) (int, error) {
+	switch {
+	case p.start && other.start:
+		return 0, nil
+	case p.start:
+		return -1, nil
+	case other.start:
+		return 1, nil
+	default:
+		return p.at.Compare(other.at)
+	}
+}
+
+// walk turns sorted borders into runs.
+//
+// The schema does not order events of one version, and records have them in
+// any. A run that is open ends before the next begins (fixed 1, introduced 1:
+// two runs that touch); where none is open, one begins before it ends
+// (introduced 1, fixed 1: an empty run). What is fixed in a version cannot be
+// last affected in it.
 func walk(points []point, semver bool) []Interval {
-	var runs []Interval
-	var open *Interval
-	for _, p := range points {
-		switch {
-		case p.kind == "introduced" && open == nil:
-			open = &Interval{Semver: semver}
-			if !p.start {
-				open.From = p.text
+	w := walker{semver: semver}
+	for len(points) > 0 {
+		n := 1
+		for n < len(points) {
+			if order, err := points[0].compare(points[n]); err != nil || order != 0 {
+				break
 			}
-		case p.kind == "fixed" && open != nil:
-			if open.From != p.text && !p.start {
-				open.To, open.End = p.text, FixedAt
-				runs = append(runs, *open)
-			}
-			open = nil
-		case p.kind == "last_affected" && open != nil:
-			open.To, open.End = p.text, LastAt
-			runs = append(runs, *open)
-			open = nil
+			n++
 		}
+		order := []string{"introduced", "fixed", "last_affected"}
+		if w.open != nil {
+			order = []string{"fixed", "last_affected", "introduced"}
+		}
+		for _, kind := range order {
+			for _, p := range points[:n] {
+				if p.kind == kind {
+					w.pass(p)
+				}
+			}
+		}
+		points = points[n:]
 	}
-	if open != nil {
-		runs = append(runs, *open)
+	if w.open != nil {
+		w.runs = append(w.runs, *w.open)
 	}
-	return runs
+	return w.runs
+}
+
+// walker is between two points.
+type walker struct {
+	semver bool
+	runs   []Interval
+	open   *Interval
+}
+
+func (w *walker) pass(p point) {
+	switch {
+	case p.kind == "introduced" && w.open == nil:
+		w.open = &Interval{Semver: w.semver}
+		if !p.start {
+			w.open.From = p.text
+		}
+	case p.kind == "fixed" && w.open != nil:
+		if w.open.From != p.text && !p.start {
+			w.end(p, FixedAt)
+		}
+		w.open = nil
+	case p.kind == "last_affected" && w.open != nil:
+		w.end(p, LastAt)
+		w.open = nil
+	}
+}
+
+func (w *walker) end(p point, how End) {
+	w.open.To, w.open.End = p.text, how
+	w.runs = append(w.runs, *w.open)
 }
 
 // cutAt ends runs at a limit: only versions before the highest one count.

@@ -36,6 +36,7 @@ type Databases struct {
 	mu       sync.RWMutex
 	db       *advisory.DB
 	version  string
+	before   string // the version it replaced; empty: not known
 }
 
 // With runs use with the database in use, nil where there is none. The
@@ -51,6 +52,14 @@ func (d *Databases) Version() string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.version
+}
+
+// Replaced reports whether the database in use is of one version and replaced
+// another one: then it is newer than that, whatever has become current since.
+func (d *Databases) Replaced(inUse, before string) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return inUse != "" && before != "" && d.version == inUse && d.before == before
 }
 
 // Used names the database in use; zero: there is none.
@@ -81,7 +90,7 @@ func (d *Databases) Close() error {
 		return nil
 	}
 	db := d.db
-	d.db, d.version = nil, ""
+	d.db, d.version, d.before = nil, "", ""
 	return db.Close()
 }
 
@@ -98,7 +107,7 @@ func (d *Databases) use(ctx context.Context, rec state.Database) (changed bool, 
 	}
 	d.mu.Lock()
 	old := d.db
-	d.db, d.version = db, rec.Version
+	d.db, d.version, d.before = db, rec.Version, rec.Before
 	d.mu.Unlock()
 	d.Log.Info("advisory database in use", zap.String("version", rec.Version), zap.Int("records", rec.Records))
 	if old != nil {

@@ -181,3 +181,32 @@ func TestADatabaseThatFailedIsTriedAgain(t *testing.T) {
 		t.Errorf("version %s is in use, want %s", v, db.Version)
 	}
 }
+
+// Only of the version that it replaced is a database known to be newer.
+func TestDatabaseReplacedAnother(t *testing.T) {
+	r := start(t)
+	first := r.put("CVE-2026-0001")
+	changed, ready := r.follow()
+	r.receive(changed, "the first database")
+	r.receive(ready, "the end of the first look")
+	if r.databases.Replaced(first.Version, "") || r.databases.Replaced(first.Version, first.Version) {
+		t.Error("the first database replaced something")
+	}
+	second := r.put("CVE-2026-0002")
+	r.receive(changed, "the second database")
+	for _, tt := range []struct {
+		inUse, before string
+		want          bool
+	}{
+		{second.Version, first.Version, true},
+		{first.Version, first.Version, false},
+		{second.Version, second.Version, false},
+		{second.Version, "another", false},
+		{second.Version, "", false},
+		{"", "", false},
+	} {
+		if got := r.databases.Replaced(tt.inUse, tt.before); got != tt.want {
+			t.Errorf("%q replaced %q: %v", tt.inUse, tt.before, got)
+		}
+	}
+}

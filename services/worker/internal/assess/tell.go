@@ -33,7 +33,30 @@ func (t Teller) Tell(ctx context.Context, img state.Image) error {
 	if img.Report == "" || img.Announced == img.Report {
 		return nil
 	}
-	diff, err := t.difference(ctx, img)
+	places, err := t.Places(ctx, img.Digest)
+	if err != nil {
+		return err
+	}
+	return t.TellAt(ctx, img, nil, places)
+}
+
+// Places lists where an image lies.
+func (t Teller) Places(ctx context.Context, d events.Digest) ([]state.Place, error) {
+	var places []state.Place
+	err := t.State.Places.All(ctx, state.PlacesOfImage(d), func(p state.Record[state.Place]) error {
+		places = append(places, p.Value)
+		return nil
+	})
+	return places, err
+}
+
+// TellAt is Tell for whoever knows the image's places, and the report that
+// stands in its record; nil: it is read.
+func (t Teller) TellAt(ctx context.Context, img state.Image, after *verdict.Report, places []state.Place) error {
+	if img.Report == "" || img.Announced == img.Report {
+		return nil
+	}
+	diff, err := t.difference(ctx, img, after)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		// Nobody can say any more what changed; the next verdict will again.
@@ -41,7 +64,7 @@ func (t Teller) Tell(ctx context.Context, img state.Image) error {
 	case err != nil:
 		return err
 	case diff.Counts != (events.ChangeCounts{}):
-		if err := t.publish(ctx, img, diff); err != nil {
+		if err := t.publish(ctx, img, diff, places); err != nil {
 			return err
 		}
 	}
@@ -55,39 +78,51 @@ func (t Teller) Tell(ctx context.Context, img state.Image) error {
 	return err
 }
 
-func (t Teller) difference(ctx context.Context, img state.Image) (events.FindingsChanged, error) {
-	after, err := t.report(ctx, img.Report)
-	if err != nil {
-		return events.FindingsChanged{}, err
+func (t Teller) difference(ctx context.Context, img state.Image, after *verdict.Report) (events.FindingsChanged, error) {
+	if after == nil {
+		r, err := t.report(ctx, img.Report)
+		if err != nil {
+			return events.FindingsChanged{}, err
+		}
+		after = &r
 	}
 	if img.Announced == "" {
-		return Difference(nil, after), nil
+		return Difference(nil, *after), nil
 	}
 	before, err := t.report(ctx, img.Announced)
-	return Difference(&before, after), err
+	return Difference(&before, *after), err
 }
 
+// report reads as much of a report as tells differences: the packages, which
+// are most of it, are passed over.
 func (t Teller) report(ctx context.Context, d events.Digest) (verdict.Report, error) {
-	var r verdict.Report
+	var r struct {
+		Inventory string            `json:"inventory"`
+		Findings  []verdict.Finding `json:"findings"`
+	}
 	raw, err := t.State.Reports.Get(ctx, d, MaxReport)
 	if err == nil {
 		err = json.Unmarshal(raw, &r)
 	}
-	return r, err
+	return verdict.Report{Inventory: r.Inventory, Findings: r.Findings}, err
 }
 
-func (t Teller) publish(ctx context.Context, img state.Image, diff events.FindingsChanged) error {
+func (t Teller) publish(ctx context.Context, img state.Image, diff events.FindingsChanged, places []state.Place) error {
 	diff.Before, diff.Report = img.Announced, img.Report
 	pair := state.DigestOf([]byte(img.Announced + img.Report)).Token()
-	return t.State.Places.All(ctx, state.PlacesOfImage(img.Digest), func(p state.Record[state.Place]) error {
-		diff.Image = p.Value.Event()
+	for i := range places {
+		p := &places[i]
+		diff.Image = p.Event()
 		e, err := events.New(diff, events.Meta{
-			ID:     fmt.Sprintf("findings/%s/%d/%s/%s", pair, img.Verdict, p.Value.Registry, p.Value.Repository),
-			Source: "worker/" + p.Value.Registry, Time: t.Now(),
+			ID:     fmt.Sprintf("findings/%s/%d/%s/%s", pair, img.Verdict, p.Registry, p.Repository),
+			Source: "worker/" + p.Registry, Time: t.Now(),
 		})
 		if err != nil {
 			return err
 		}
-		return t.Bus.Publish(ctx, failpoint.FindingsPublish, e)
-	})
+		if err := t.Bus.Publish(ctx, failpoint.FindingsPublish, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }

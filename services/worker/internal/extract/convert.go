@@ -24,7 +24,7 @@ func convert(kind Kind, location string, from *extractor.Package, found *Found) 
 	if !fill(&p, kind, from, found) {
 		return
 	}
-	if p.Name == "" || p.Version == "" || strings.EqualFold(p.Version, "unknown") {
+	if p.Name == "" || p.Version == "" || strings.EqualFold(p.Version, "unknown") || strings.Contains(p.Version, "${") {
 		found.note(verdict.NoteUnknownPackageVersion, "%s: package %q has no version", location, p.Name)
 		return
 	}
@@ -37,6 +37,9 @@ func fill(p *inventory.Package, kind Kind, from *extractor.Package, found *Found
 	case Dpkg:
 		p.Type = "deb"
 		if m, ok := from.Metadata.(*dpkgmeta.Metadata); ok {
+			if !unpacked(p.Location, m.Status) {
+				return false
+			}
 			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(*p, m.SourceName, m.SourceVersion)
 		}
 	case APK:
@@ -47,7 +50,7 @@ func fill(p *inventory.Package, kind Kind, from *extractor.Package, found *Found
 	case Python:
 		p.Type, p.Name = "pypi", normalisePython(p.Name)
 	case Java:
-		p.Type, p.Evidence = "maven", inventory.File
+		p.Type, p.Evidence, p.Name = "maven", inventory.File, mavenName(from)
 	case Gem:
 		p.Type = "gem"
 	case VSCode:
@@ -62,6 +65,22 @@ func fill(p *inventory.Package, kind Kind, from *extractor.Package, found *Found
 	return true
 }
 
+// unpacked tells whether the files of one of dpkg's packages are there: also
+// where it is not configured, or waits for another's trigger, as after a build
+// step that failed and went on. Files of distroless images say no status.
+func unpacked(location, status string) bool {
+	words := strings.Fields(status)
+	if len(words) == 0 {
+		return strings.HasPrefix(location, "var/lib/dpkg/status.d/")
+	}
+	switch words[len(words)-1] {
+	case "not-installed", "config-files":
+		return false
+	default:
+		return true
+	}
+}
+
 // convertGo returns false for the program itself when it was built without a
 // version: that is the image's own software, no advisory can name it.
 func convertGo(p *inventory.Package, found *Found) bool {
@@ -69,10 +88,10 @@ func convertGo(p *inventory.Package, found *Found) bool {
 	if p.Name == "go" {
 		p.Name = "stdlib"
 	}
-	switch {
-	case p.Version == "(devel)", p.Name == "command-line-arguments":
+	switch folder := strings.HasPrefix(p.Name, ".") || strings.HasPrefix(p.Name, "/"); {
+	case !folder && p.Version == "(devel)", p.Name == "command-line-arguments":
 		return false
-	case p.Version == "":
+	case folder, p.Version == "":
 		// A dependency replaced by a folder of the build machine.
 		found.note(verdict.NoteUnknownPackageVersion, "%s: Go module %q has no version", p.Location, p.Name)
 		return false

@@ -3,6 +3,7 @@ package extract
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/google/osv-scalibr/extractor/filesystem/language/java/archive"
 
+	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
@@ -27,11 +29,8 @@ const (
 	zipRecords = 64 << 20
 )
 
-var (
-	errNested  = errors.New("archives are nested too deeply")
-	errOpened  = errors.New("too many bytes in nested archives")
-	errRecords = errors.New("archive has too many or too large entries")
-)
+// errLimit is a limit that was hit.
+var errLimit = errors.New("not looked into")
 
 func javaArchive(base string) bool { return archive.IsArchive(base) }
 
@@ -40,12 +39,13 @@ func javaArchive(base string) bool { return archive.IsArchive(base) }
 type javaWalk struct {
 	set      *Set
 	location string // of the outermost archive
-	budget   int64
+	budget   int64  // bytes that may still be read from inner archives
+	room     int64  // bytes of inner archives that may still be held
 	found    Found
 }
 
 func (s *Set) readJava(ctx context.Context, location string, content []byte) Found {
-	w := javaWalk{set: s, location: location, budget: s.limits.Opened}
+	w := javaWalk{set: s, location: location, budget: s.limits.Opened, room: s.limits.Held}
 	w.walk(ctx, location, content, 1)
 	w.found.Packages = unique(w.found.Packages)
 	return w.found
@@ -73,7 +73,7 @@ func (w *javaWalk) walk(ctx context.Context, name string, content []byte, depth 
 			return
 		}
 		if depth >= w.set.limits.Nested {
-			w.fail(inner, errNested)
+			w.fail(inner, fmt.Errorf("%w: archives are nested more than %d deep (%s)", errLimit, w.set.limits.Nested, SettingNested))
 			continue
 		}
 		content, err := w.open(file)
@@ -85,38 +85,53 @@ func (w *javaWalk) walk(ctx context.Context, name string, content []byte, depth 
 			w.found.Inner = append(w.found.Inner, Fingerprint(w.location, content))
 		}
 		w.walk(ctx, inner, content, depth+1)
+		w.room += int64(len(content))
 	}
 }
 
-// open reads a nested archive as far as the budget allows.
+// open reads a nested archive into memory, as far as there is room for it. The
+// size it claims counts, whether or not it has so much.
 func (w *javaWalk) open(file *zip.File) ([]byte, error) {
-	if file.UncompressedSize64 > uint64(max(w.budget, 0)) {
-		return nil, errOpened
+	switch size := file.UncompressedSize64; {
+	case size > uint64(max(0, w.budget)):
+		return nil, fmt.Errorf("%w: the archives inside have more than %s together (%s)", errLimit, config.Size(w.set.limits.Opened), SettingOpened)
+	case size > uint64(max(0, w.room)):
+		return nil, fmt.Errorf("%w: the archives inside each other have more than %s (%s)", errLimit, config.Size(w.set.limits.Held), cmp.Or(w.set.limits.HeldBy, SettingHeld))
 	}
 	r, err := file.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	content, err := io.ReadAll(io.LimitReader(r, w.budget))
-	w.budget -= int64(len(content))
+	size := int64(file.UncompressedSize64) //nolint:gosec // not above the room
+	w.budget -= size
+	content := make([]byte, size)
+	if _, err = io.ReadFull(r, content); err == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(r, 1)) // the checksum is verified at the end
+	}
 	if err := errors.Join(err, r.Close()); err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
+	w.room -= size
 	return content, nil
 }
 
 func (w *javaWalk) fail(name string, err error) {
-	code := verdict.NoteFileUnreadable
-	if errors.Is(err, errNested) || errors.Is(err, errOpened) || errors.Is(err, errRecords) {
-		code, w.found.Partial = verdict.NoteLayerPartial, true
+	w.found.fail(name, err)
+}
+
+// fail notes why something was not looked into.
+func (f *Found) fail(name string, err error) {
+	if errors.Is(err, errLimit) {
+		f.cut("%s: %v", name, err)
+		return
 	}
-	w.found.note(code, "%s: %v", name, err)
+	f.note(verdict.NoteFileUnreadable, "%s: %v", name, err)
 }
 
 // openZip opens an archive whose directory and records are of bearable size.
 func openZip(content []byte) (*zip.Reader, error) {
 	if bytes.Count(content, []byte("PK\x01\x02")) > zipEntries {
-		return nil, errRecords
+		return nil, fmt.Errorf("%w: more than %d entries, which is fixed", errLimit, zipEntries)
 	}
 	zr, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
@@ -129,10 +144,10 @@ func openZip(content []byte) (*zip.Reader, error) {
 			continue
 		}
 		if file.UncompressedSize64 > zipRecord {
-			return nil, errRecords
+			return nil, fmt.Errorf("%w: %.200q has more than %s, which is fixed", errLimit, file.Name, config.Size(zipRecord))
 		}
 		if sum += file.UncompressedSize64; sum > zipRecords {
-			return nil, errRecords
+			return nil, fmt.Errorf("%w: its records have more than %s, which is fixed", errLimit, config.Size(zipRecords))
 		}
 	}
 	return zr, nil

@@ -28,6 +28,8 @@ const (
 	VSCode          // the list of an editor's extensions
 	Conda           // the record of a package that conda installed
 	Bitnami         // the list that comes with an application of Bitnami
+	Pacman          // what pacman keeps of a package
+	Portage         // what portage keeps of a package
 	Executable      // a program: only its first bytes tell more
 
 	kinds // how many there are
@@ -37,6 +39,7 @@ const (
 func (k Kind) String() string {
 	names := [...]string{
 		"no", "dpkg", "dpkg list", "apk", "rpm", "npm", "python", "java", "gem", ".NET", "composer", "R", "vscode", "conda", "bitnami",
+		"pacman", "portage",
 		"executable",
 	}
 	if k < 0 || int(k) >= len(names) {
@@ -59,7 +62,7 @@ func (k Kind) MaxSize(name string) int64 {
 		return 32 << 20
 	case RPM:
 		return 128 << 20
-	case NPM, DpkgList, Gem, R, VSCode, Conda:
+	case NPM, DpkgList, Gem, R, VSCode, Conda, Pacman, Portage:
 		return text
 	case DotNet, Composer, Bitnami:
 		return 10 << 20
@@ -110,7 +113,7 @@ func osKind(name string) Kind {
 			return RPM
 		}
 	}
-	return None
+	return treeOfSystem(name)
 }
 
 func languageKind(name string) Kind {

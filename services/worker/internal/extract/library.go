@@ -34,9 +34,13 @@ func newLibrary() (map[Kind]filesystem.Extractor, error) {
 	java := &cpb.PluginConfig{PluginSpecific: []*cpb.PluginSpecificConfig{{
 		Config: &cpb.PluginSpecificConfig_JavaArchive{JavaArchive: &cpb.JavaArchiveConfig{HashJars: &hash, MaxZipDepth: 1}},
 	}}}
+	// Which of them count is decided in convert.go.
+	debian := &cpb.PluginConfig{PluginSpecific: []*cpb.PluginSpecificConfig{{
+		Config: &cpb.PluginSpecificConfig_Dpkg{Dpkg: &cpb.DpkgConfig{IncludeNotInstalled: true}},
+	}}}
 	library := map[Kind]filesystem.Extractor{}
 	for kind, construct := range map[Kind]func() (filesystem.Extractor, error){
-		Dpkg:       func() (filesystem.Extractor, error) { return dpkg.New(&cpb.PluginConfig{}) },
+		Dpkg:       func() (filesystem.Extractor, error) { return dpkg.New(debian) },
 		APK:        func() (filesystem.Extractor, error) { return apk.New(&cpb.PluginConfig{}) },
 		Python:     func() (filesystem.Extractor, error) { return wheelegg.New(&cpb.PluginConfig{}) },
 		Executable: func() (filesystem.Extractor, error) { return gobinary.New(&cpb.PluginConfig{}) },
@@ -58,7 +62,7 @@ func newLibrary() (map[Kind]filesystem.Extractor, error) {
 func (s *Set) readLibrary(ctx context.Context, kind Kind, name string, content []byte) (found Found) {
 	if kind == Python && (strings.HasSuffix(name, ".egg") || strings.HasSuffix(name, ".whl")) {
 		if _, err := openZip(content); err != nil {
-			found.note(verdict.NoteFileUnreadable, "%s: %v", name, err)
+			found.fail(name, err)
 			return found
 		}
 	}

@@ -3,6 +3,7 @@
 package extract
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/osv-scalibr/extractor/filesystem"
 
+	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
@@ -27,18 +29,27 @@ const engine = 1
 // change to it that changes what it finds.
 func readers() map[Kind]int {
 	return map[Kind]int{
-		DpkgList: 1, APK: 1, RPM: 1, NPM: 1, Java: 1, DotNet: 1, Composer: 1, R: 1, Conda: 1, Bitnami: 1, Executable: 1,
+		Dpkg: 1, DpkgList: 1, APK: 1, RPM: 1, NPM: 1, Java: 2, DotNet: 1, Composer: 1, R: 1, Conda: 1, Bitnami: 1, Pacman: 1, Portage: 1, Executable: 2,
 	}
 }
 
-// patience bounds one file: the largest rpm database takes a second.
-const patience = 30 * time.Second
+// The environment variables that set the limits: notes name them.
+const (
+	SettingNested = "LANDWAITER_LAYER_NESTED"
+	SettingOpened = "LANDWAITER_LAYER_NESTED_OPENED"
+	SettingHeld   = "LANDWAITER_LAYER_NESTED_HELD"
+	SettingTime   = "LANDWAITER_LAYER_FILE_TIME"
+)
 
-// Limits bound what is read from archives inside an archive.
+// Limits bound what is read from archives inside an archive, and how long one
+// file may take.
 type Limits struct {
-	Nested int   // depth, the outermost archive counted
-	Opened int64 // bytes read from the inner archives of one outermost one
-	Hash   bool  // take the fingerprints of inner archives too
+	Nested int           // depth, the outermost archive counted
+	Opened int64         // bytes read from the inner archives of one outermost one
+	Held   int64         // bytes of inner archives in memory at one moment, for one outermost one
+	HeldBy string        // what sets Held; blank: SettingHeld
+	Time   time.Duration // of one file
+	Hash   bool          // take the fingerprints of inner archives too
 }
 
 // Found is what one file held.
@@ -48,6 +59,12 @@ type Found struct {
 	Inner    []inventory.Fingerprint // of the archives inside an archive, where Limits.Hash asks for them
 	Notes    []verdict.Note          // without a layer
 	Partial  bool                    // a limit was hit; a note says which
+}
+
+// cut notes that a limit was hit.
+func (f *Found) cut(format string, args ...any) {
+	f.Partial = true
+	f.note(verdict.NoteLayerPartial, format, args...)
 }
 
 // note adds a note about the file.
@@ -112,8 +129,17 @@ func (s *Set) Wants(path string, info fs.FileInfo) bool {
 
 // Extract returns what the file holds. The path has no leading slash. Content
 // that cannot be understood gives a note, never a panic.
-func (s *Set) Extract(ctx context.Context, path string, info fs.FileInfo, content []byte) (found Found) {
-	kind := KindOf(path, info.Mode())
+func (s *Set) Extract(ctx context.Context, path string, info fs.FileInfo, content []byte) Found {
+	hurried, cancel := context.WithTimeout(ctx, s.limits.Time)
+	defer cancel()
+	found := s.extract(hurried, path, KindOf(path, info.Mode()), content)
+	if hurried.Err() != nil && ctx.Err() == nil {
+		found.cut("%s took longer than %s (%s); the rest of it was left out", path, config.Duration(s.limits.Time), SettingTime)
+	}
+	return found
+}
+
+func (s *Set) extract(ctx context.Context, path string, kind Kind, content []byte) (found Found) {
 	defer func() {
 		if r := recover(); r != nil {
 			// What was found before is kept out: it may be half written.
@@ -121,25 +147,14 @@ func (s *Set) Extract(ctx context.Context, path string, info fs.FileInfo, conten
 			found.note(verdict.NoteFileUnreadable, "%s: the %s reader gave up: %v", path, kind, r)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+	if read := record(kind); read != nil {
+		return read(path, content)
+	}
 	switch kind {
 	case RPM:
 		return readRPM(ctx, path, content)
-	case NPM:
-		return readNPM(path, content)
 	case Java:
 		return s.readJava(ctx, path, content)
-	case DpkgList:
-		return readDpkgList(path, content)
-	case Composer:
-		return readComposer(path, content)
-	case R:
-		return readR(path, content)
-	case Conda:
-		return readConda(path, content)
-	case Bitnami:
-		return readBitnami(path, content)
 	case Executable:
 		return s.readProgram(ctx, path, content)
 	case APK:
@@ -153,6 +168,31 @@ func (s *Set) Extract(ctx context.Context, path string, info fs.FileInfo, conten
 	}
 }
 
+// record is the reader of a kind of file that is read by itself; nil: it is
+// none of these.
+func record(kind Kind) func(location string, content []byte) Found {
+	switch kind {
+	case NPM:
+		return readNPM
+	case DpkgList:
+		return readDpkgList
+	case Composer:
+		return readComposer
+	case R:
+		return readR
+	case Conda:
+		return readConda
+	case Bitnami:
+		return readBitnami
+	case Pacman:
+		return readPacman
+	case Portage:
+		return readPortage
+	default:
+		return nil
+	}
+}
+
 // readProgram looks for what compilers leave of a program's dependencies.
 func (s *Set) readProgram(ctx context.Context, path string, content []byte) Found {
 	found := s.readLibrary(ctx, Executable, path, content)
@@ -160,5 +200,13 @@ func (s *Set) readProgram(ctx context.Context, path string, content []byte) Foun
 		found.Packages = append(found.Packages, more.Packages...)
 		found.Notes = append(found.Notes, more.Notes...)
 	}
+	if len(found.Packages) == 0 && upxPacked(content) {
+		found.note(verdict.NoteFileUnreadable, "%s: packed by UPX, which hides what it was built of", path)
+	}
 	return found
+}
+
+// upxPacked knows programs that UPX compressed by its mark in their headers.
+func upxPacked(content []byte) bool {
+	return bytes.Contains(content[:min(len(content), 4096)], []byte("UPX!"))
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -20,7 +21,7 @@ import (
 
 func newSet(tb testing.TB) *Set {
 	tb.Helper()
-	s, err := New(Limits{Nested: 3, Opened: 1 << 20})
+	s, err := New(Limits{Nested: 3, Opened: 1 << 20, Held: 1 << 20, Time: time.Minute})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -159,6 +160,8 @@ func TestExtractJava(t *testing.T) {
 	name, content := pom("org.x", "inner", "2.0")
 	inner := jar(t, name, content)
 	name, content = pom("org.x", "outer", "1.0")
+	unset, unsetContent := pom("org.x", "y", "${project.version}")
+	own, ownContent := pom("com.me", "spring-core", "1.0")
 	huge := strings.Repeat("x", zipRecord+1)
 	tests := []struct {
 		name, file, content string
@@ -167,7 +170,20 @@ func TestExtractJava(t *testing.T) {
 		partial             bool
 	}{
 		{"pom", "a/outer.jar", jar(t, name, content), []string{"org.x:outer@1.0"}, nil, false},
-		{"by name", "a/guava-31.1.jar", jar(t, "META-INF/x", "y"), []string{"guava:guava@31.1"}, nil, false},
+		{"by name", "a/guava-31.1.jar", jar(t, "META-INF/x", "y"), []string{"com.google.guava:guava@31.1"}, nil, false},
+		{"version of no value", "a/x.jar", jar(t, unset, unsetContent), []string{}, []string{verdict.NoteUnknownPackageVersion}, false},
+		{"well-known name", "a/spring-beans-5.3.17.jar", jar(t, "META-INF/x", "y"), []string{"org.springframework:spring-beans@5.3.17"}, nil, false},
+		{
+			"well-known family", "a/tomcat-embed-core-9.0.60.jar", jar(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: org.apache.tomcat-embed-core\n\n"),
+			[]string{"org.apache.tomcat.embed:tomcat-embed-core@9.0.60"},
+			nil, false,
+		},
+		{
+			"bundle", "a/thing-1.0.jar", jar(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: org.x.thing\nImplementation-Version: 1.0\nImplementation-Title: thing\n\n"),
+			[]string{"org.x:thing@1.0"},
+			nil, false,
+		},
+		{"own word against a well-known name", "a/spring-core-1.0.jar", jar(t, own, ownContent), []string{"com.me:spring-core@1.0"}, nil, false},
 		{"nameless", "a/app.jar", jar(t, "META-INF/x", "y"), []string{}, nil, false},
 		{
 			"nested", "a/app.war", jar(t, name, content, "WEB-INF/lib/inner.jar", inner, "WEB-INF/lib/again.jar", inner),
@@ -237,6 +253,54 @@ func TestExtractDpkgUnreadable(t *testing.T) {
 	}
 }
 
+func TestExtractPackedProgram(t *testing.T) {
+	s := newSet(t)
+	for content, notes := range map[string]int{
+		"\x7fELF" + strings.Repeat("\x00", 200) + "UPX!" + strings.Repeat("x", 5000): 1,
+		"\x7fELF" + strings.Repeat("\x00", 200) + strings.Repeat("x", 5000) + "UPX!": 0,
+	} {
+		if got := run(t, s, "usr/bin/packed", content); len(got.Notes) != notes || len(got.Packages) != 0 {
+			t.Errorf("want %d notes, got %+v", notes, got)
+		}
+	}
+}
+
+// TestExtractDpkgStates reads a package in every state that dpkg knows.
+func TestExtractDpkgStates(t *testing.T) {
+	var status strings.Builder
+	for _, state := range []string{
+		"not-installed", "config-files", "half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending", "installed",
+	} {
+		fmt.Fprintf(&status, "Package: %s\nStatus: install ok %s\nVersion: 1\n\n", state, state)
+	}
+	got := run(t, newSet(t), "var/lib/dpkg/status", status.String()+"Package: none\nVersion: 1\n\n")
+	want := []string{"half-installed@1", "unpacked@1", "half-configured@1", "triggers-awaited@1", "triggers-pending@1", "installed@1"}
+	if diff := cmp.Diff(want, names(got)); diff != "" || len(got.Notes) != 0 {
+		t.Errorf("notes %v, packages differ (-want +got):\n%s", got.Notes, diff)
+	}
+}
+
+func TestConvertGo(t *testing.T) {
+	for _, tt := range []struct {
+		name, version string
+		is            bool
+		notes         int
+	}{
+		{"example.com/dep", "1.2.3", true, 0},
+		{"example.com/main", "(devel)", false, 0},
+		{"command-line-arguments", "1", false, 0},
+		{"example.com/dep", "", false, 1},
+		{"./folder", "(devel)", false, 1},
+		{"../folder", "", false, 1},
+		{"/src/folder", "(devel)", false, 1},
+	} {
+		var found Found
+		if is := convertGo(&inventory.Package{Name: tt.name, Version: tt.version}, &found); is != tt.is || len(found.Notes) != tt.notes {
+			t.Errorf("%s %s: got %v, notes %v", tt.name, tt.version, is, found.Notes)
+		}
+	}
+}
+
 // TestVersion changes the set in every way a key of a stored inventory must
 // tell, and in none.
 func TestVersion(t *testing.T) {
@@ -269,6 +333,7 @@ func FuzzExtract(f *testing.F) {
 		"node_modules/a/package.json", "a.dist-info/METADATA", "a.whl", "a.jar", "bin/a",
 		"specifications/a.gemspec", "a.deps.json", "composer/installed.json", "a/DESCRIPTION",
 		"code-server/extensions/extensions.json", "conda-meta/a.json", "opt/bitnami/a/.spdx-a.spdx",
+		"var/lib/pacman/local/a-1-1/desc", "var/db/pkg/c/a-1/PF",
 	}
 	name, content := pom("g", "a", "1")
 	f.Add(7, []byte(jar(f, name, content, "b.jar", jar(f, name, content))))
@@ -281,6 +346,8 @@ func FuzzExtract(f *testing.F) {
 	f.Add(12, []byte("Package: a\nVersion: 1\nBuilt: R 4\n"))
 	f.Add(14, []byte(`{"name":"a","version":"1"}`))
 	f.Add(15, []byte(`{"packages":[{"externalRefs":[{"referenceLocator":"pkg:bitnami/a@1-2"}]}]}`))
+	f.Add(16, []byte("%NAME%\na\n\n%VERSION%\n1-1\n"))
+	f.Add(17, []byte("a-1_p2-r3\n"))
 	s := newSet(f)
 	f.Fuzz(func(t *testing.T, file int, content []byte) {
 		if file < 0 || file >= len(files) {

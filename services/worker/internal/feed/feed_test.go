@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,6 +133,43 @@ func TestMirrorIsReadOnceWhileItStays(t *testing.T) {
 }
 
 // A database that lost an ecosystem would call its packages clean.
+// TestOlderScoresDoNotReplaceNewerOnes: two workers who have different copies of
+// the scores agree on one.
+func TestOlderScoresDoNotReplaceNewerOnes(t *testing.T) {
+	t.Parallel()
+	m := serve(t, map[string][]byte{"npm": export(t, "npm", "CVE-2024-0001")})
+	one := newFeed(t, m.URL, "npm")
+	other := &feed.Feed{State: one.State, Source: m.URL, Ecosystems: []string{"npm"}, Dir: t.TempDir(), Retry: time.Millisecond, Now: time.Now, Log: zap.NewNop()}
+	one.EPSS, other.EPSS = filepath.Join(one.Dir, "epss.csv"), filepath.Join(other.Dir, "epss.csv")
+	scores := func(f *feed.Feed, day, score string) {
+		t.Helper()
+		text := "#model_version:v1,score_date:" + day + "T00:00:00Z\ncve,epss,percentile\nCVE-2024-0001," + score + ",0.5\n"
+		if err := os.WriteFile(f.EPSS, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scores(one, "2024-10-15", "0.1")
+	scores(other, "2024-10-16", "0.2")
+	older, newer := update(t, one), update(t, other)
+	if older.Version == newer.Version || newer.EPSS.Date != "2024-10-16" {
+		t.Fatalf("got %+v, then %+v", older, newer)
+	}
+	if again := update(t, one); again != newer {
+		t.Errorf("the older copy replaced the newer one: %+v", again)
+	}
+	// Of one day, the content decides, whoever comes last.
+	scores(one, "2024-10-16", "0.3")
+	first := update(t, one)
+	if second := update(t, other); second != first && update(t, one) != second {
+		t.Errorf("two copies of one day replace each other")
+	}
+	// What nobody asks for any more goes.
+	one.EPSS = ""
+	if bare := update(t, one); bare.EPSS.Digest != "" {
+		t.Errorf("scores stay: %+v", bare)
+	}
+}
+
 func TestMissingEcosystemKeepsTheDatabaseInUse(t *testing.T) {
 	t.Parallel()
 	m := serve(t, map[string][]byte{"Debian": export(t, "Debian:12", "DEBIAN-1")})

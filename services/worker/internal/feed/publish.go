@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -28,10 +29,11 @@ func (f *Feed) publish(ctx context.Context, path string, info advisory.Info, sam
 	rec := state.Database{
 		Version: info.Version, Object: object, UpdatedAt: info.UpdatedAt, Records: info.Records,
 		Skipped: info.SkippedTotal, StoredAt: f.Now(), Sample: sample,
+		EPSS: state.FeedCopy(info.EPSS), KEV: state.FeedCopy(info.KEV),
 	}
 	f.compare(ctx, path, &rec)
 	_, err = f.State.Databases.Change(ctx, failpoint.AdvisoryRecord, state.CurrentDatabase, func(db *state.Database, _ bool) error {
-		if db.Version == rec.Version {
+		if db.Version == rec.Version || f.behind(rec, *db) {
 			return state.ErrUnchanged
 		}
 		next := rec
@@ -42,6 +44,24 @@ func (f *Feed) publish(ctx context.Context, path string, info advisory.Info, sam
 		return nil
 	})
 	return err
+}
+
+// behind tells whether a new database has the advisories of the current one,
+// but an older copy of the scores: another worker brought newer ones. Each would
+// replace the other's otherwise, again and again. Scores that are no longer
+// asked for may go.
+func (f *Feed) behind(next, current state.Database) bool {
+	if next.Records != current.Records || !next.UpdatedAt.Equal(current.UpdatedAt) || next.Sample != current.Sample {
+		return false
+	}
+	epss, kev := 0, 0
+	if f.EPSS != "" {
+		epss = next.EPSS.Compare(current.EPSS)
+	}
+	if f.KEV != "" {
+		kev = next.KEV.Compare(current.KEV)
+	}
+	return cmp.Or(epss, kev) < 0
 }
 
 // compare notes in the record what differs from the current database, so that

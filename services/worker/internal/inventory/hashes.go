@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 )
 
@@ -70,4 +71,54 @@ func (h *Hashes) UnmarshalText(text []byte) error {
 	}
 	*h = set
 	return nil
+}
+
+// write writes how many there are, and them.
+func (h Hashes) write(w io.Writer) error {
+	raw := binary.BigEndian.AppendUint64(make([]byte, 0, pageSize), uint64(len(h)))
+	for _, n := range h {
+		if len(raw) == cap(raw) {
+			if _, err := w.Write(raw); err != nil {
+				return fmt.Errorf("write hashes: %w", err)
+			}
+			raw = raw[:0]
+		}
+		raw = binary.BigEndian.AppendUint64(raw, n)
+	}
+	if _, err := w.Write(raw); err != nil {
+		return fmt.Errorf("write hashes: %w", err)
+	}
+	return nil
+}
+
+// pageSize is how many bytes of hashes are written or read at a time.
+const pageSize = 32 << 10
+
+// readHashes reads what write wrote; a set that is not sorted is an error.
+func readHashes(r io.Reader) (Hashes, error) {
+	page := make([]byte, pageSize)
+	if _, err := io.ReadFull(r, page[:8]); err != nil {
+		return nil, fmt.Errorf("read hashes: %w", err)
+	}
+	count := binary.BigEndian.Uint64(page)
+	if count == 0 {
+		return nil, nil
+	}
+	const trusted = 1 << 20 // room for more is made when they come
+	set := make(Hashes, 0, min(count, trusted))
+	for count > 0 {
+		part := page[:min(count, pageSize/8)*8]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return nil, fmt.Errorf("read hashes: %w", err)
+		}
+		count -= uint64(len(part) / 8)
+		for ; len(part) > 0; part = part[8:] {
+			n := binary.BigEndian.Uint64(part)
+			if len(set) > 0 && n <= set[len(set)-1] {
+				return nil, errHashes
+			}
+			set = append(set, n)
+		}
+	}
+	return set, nil
 }

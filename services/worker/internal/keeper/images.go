@@ -33,9 +33,10 @@ func (k *Keeper) images(ctx context.Context) error {
 		return nil
 	}
 	k.version, k.imagesAt = version, k.Now()
+	changed := k.changes(ctx, current.Value)
 	images := map[events.Digest]*stale{}
 	err = k.State.Images.All(ctx, ">", func(r state.Record[state.Image]) error {
-		images[r.Value.Digest] = behind(r.Value, version)
+		images[r.Value.Digest] = behind(r.Value, current.Value, changed)
 		return nil
 	})
 	if err != nil {
@@ -64,12 +65,13 @@ func (k *Keeper) images(ctx context.Context) error {
 
 // behind tells whether an image's verdict is of another database, or is one
 // that nobody was told of; nil: neither.
-func behind(img state.Image, version string) *stale {
+func behind(img state.Image, current state.Database, changed differences) *stale {
 	told := img.Announced == img.Report
-	if version == "" || img.Inventory == "" || (img.Database == version && told) {
+	if current.Version == "" || img.Inventory == "" || (img.Database == current.Version && told) {
 		return nil
 	}
-	return &stale{digest: img.Digest, database: img.Database, told: told}
+	holds := told && changed.known && img.Database == current.Before && !changed.keys.Touches(img.Keys)
+	return &stale{digest: img.Digest, database: img.Database, holds: holds}
 }
 
 // forgetOrphans removes the images that have lain nowhere for a while: a sweep

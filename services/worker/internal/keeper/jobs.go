@@ -3,11 +3,13 @@ package keeper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/bus"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
@@ -17,16 +19,18 @@ import (
 func (k *Keeper) jobs(ctx context.Context) error {
 	now := k.Now()
 	var still, over, late []state.Record[state.Job]
-	err := k.State.Jobs.All(ctx, ">", func(r state.Record[state.Job]) error {
-		switch {
-		case r.Value.State.Terminal() && r.Value.Announced && now.Sub(r.Value.EndedAt) > k.JobRetention:
-			over = append(over, r)
-		case r.Value.State == state.JobQueued && now.After(r.Value.Deadline):
-			late = append(late, r)
-		case k.lost(r.Value, now):
-			still = append(still, r)
-		}
-		return nil
+	err := k.jobsPace.read(func() error {
+		return k.State.Jobs.All(ctx, ">", func(r state.Record[state.Job]) error {
+			switch {
+			case r.Value.State.Terminal() && r.Value.Announced && now.Sub(r.Value.EndedAt) > k.JobRetention:
+				over = append(over, r)
+			case r.Value.State == state.JobQueued && now.After(r.Value.Deadline):
+				late = append(late, r)
+			case k.lost(r.Value, now):
+				still = append(still, r)
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return err
@@ -57,24 +61,31 @@ func (k *Keeper) expireJob(ctx context.Context, r state.Record[state.Job]) error
 }
 
 // wake looks after the jobs that lie still: those that ended are announced,
-// the others woken.
+// the others woken. One that cannot be keeps no other from it, unless it is the
+// broker that is away.
 func (k *Keeper) wake(ctx context.Context, still []state.Record[state.Job]) error {
 	queues := map[string]bool{}
+	var errs []error
 	for _, r := range still {
-		if r.Value.State.Terminal() {
-			if err := k.Announce(ctx, r); err != nil {
-				return err
-			}
-			continue
-		}
-		if k.busy(ctx, queues, r.Value) {
-			continue // its wake-up may just be waiting its turn
-		}
-		if err := plan.Wake(ctx, k.Bus, failpoint.KeeperWake, r.Value); err != nil {
+		err := k.stir(ctx, queues, r)
+		if errors.Is(err, bus.ErrBroker) {
 			return err
 		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("job %s: %w", r.Key, err))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+func (k *Keeper) stir(ctx context.Context, queues map[string]bool, r state.Record[state.Job]) error {
+	if r.Value.State.Terminal() {
+		return k.Announce(ctx, r)
+	}
+	if k.busy(ctx, queues, r.Value) {
+		return nil // its wake-up may just be waiting its turn
+	}
+	return plan.Wake(ctx, k.Bus, failpoint.KeeperWake, r.Value)
 }
 
 // lost reports whether a job should have moved by now. The longer it lies, the
@@ -99,9 +110,9 @@ func (k *Keeper) still(since, now time.Time) bool {
 	if age < k.WakeAfter {
 		return false
 	}
-	// Once in each doubling of the age, give or take a tick.
+	// Once in each doubling of the age, give or take a tick or a slow look.
 	for step := k.WakeAfter; step <= age; step *= 2 {
-		if age-step < 2*k.Tick {
+		if age-step < max(2*k.Tick, k.jobsPace.apart) {
 			return true
 		}
 	}

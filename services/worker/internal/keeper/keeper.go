@@ -45,6 +45,8 @@ type Keeper struct {
 	Now          func() time.Time
 	Log          *zap.Logger
 
+	jobsPace    pace
+	placesPace  pace
 	orphans     map[string]time.Time // images without a place, since when
 	imagesAt    time.Time            // last look at all images
 	late        bool                 // verdicts were behind at that look
@@ -96,6 +98,32 @@ func (k *Keeper) turn(ctx context.Context, duties []duty) {
 			}
 		}
 	}
+}
+
+// pace keeps reading all records of a kind from taking more than a tenth of the
+// time, however many there are.
+type pace struct {
+	rest  time.Time
+	begun time.Time     // the last time
+	apart time.Duration // the last two times
+}
+
+// read does it, unless it was done too lately. What failed is done again at
+// once: it may have been slow only because the broker was away.
+func (p *pace) read(do func() error) error {
+	begun := time.Now()
+	if begun.Before(p.rest) {
+		return nil
+	}
+	if !p.begun.IsZero() {
+		p.apart = begun.Sub(p.begun)
+	}
+	p.begun = begun
+	if err := do(); err != nil {
+		return err
+	}
+	p.rest = time.Now().Add(10 * time.Since(begun))
+	return nil
 }
 
 // settled drops the errors that only mean that somebody else was faster.

@@ -8,25 +8,36 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+	"github.com/landwaiter/landwaiter/services/internal/registry"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 )
 
 // places looks for the images that are due and lets go of those whose
 // retention is over.
 func (k *Keeper) places(ctx context.Context) error {
-	var due []state.Record[state.Place]
+	var due, broken []state.Record[state.Place]
 	now := k.Now()
-	err := k.State.Places.All(ctx, ">", func(r state.Record[state.Place]) error {
-		if k.due(r.Value, now) {
-			due = append(due, r)
-		}
-		return nil
+	rules := promises{k.Checker.Registries, map[string]config.Duration{}}
+	err := k.placesPace.read(func() error {
+		return k.State.Places.All(ctx, ">", func(r state.Record[state.Place]) error {
+			switch {
+			case rules.broken(r.Value):
+				broken = append(broken, r)
+			case k.due(r.Value, now):
+				due = append(due, r)
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return err
 	}
 	var errs []error
+	for _, r := range broken {
+		errs = append(errs, settled(k.retain(ctx, r.Key, rules)))
+	}
 	away := map[string]bool{} // registries that did not answer in this round: asked once
 	for _, r := range due {
 		if ctx.Err() != nil {
@@ -67,6 +78,9 @@ func (k *Keeper) place(ctx context.Context, r state.Record[state.Place], away ma
 		p, err := look(ctx, r.Value)
 		if p.Missing == state.MissingUnreachable {
 			away[p.Registry] = true
+		}
+		if errors.Is(err, registry.ErrPaused) {
+			return nil // the last look has to wait, and so has the end
 		}
 		if err != nil || !ended(p, k.Now()) {
 			return err

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,6 +32,9 @@ func (k *Keeper) sweeps(ctx context.Context) error {
 		return err
 	}
 	for _, r := range over {
+		if err := k.forgetMissed(ctx, r.Key); err != nil {
+			return err
+		}
 		if err := settled(k.State.Sweeps.Delete(ctx, failpoint.KeeperSweep, r)); err != nil {
 			return err
 		}
@@ -41,6 +45,19 @@ func (k *Keeper) sweeps(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// forgetMissed forgets what a sweep could not read.
+func (k *Keeper) forgetMissed(ctx context.Context, key string) error {
+	var pages []state.Record[state.MissedPage]
+	err := k.State.Misses.All(ctx, state.MissedOfSweep(key), func(r state.Record[state.MissedPage]) error {
+		pages = append(pages, r)
+		return nil
+	})
+	for _, r := range pages {
+		err = errors.Join(err, settled(k.State.Misses.Delete(ctx, failpoint.KeeperSweep, r)))
+	}
+	return err
 }
 
 func (k *Keeper) wakeSweep(ctx context.Context, sw state.Sweep) error {

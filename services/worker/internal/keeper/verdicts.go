@@ -65,13 +65,12 @@ func (k *Keeper) renew(ctx context.Context, current state.Database, behind []sta
 	if len(behind) == 0 {
 		return nil
 	}
-	changed := k.changes(ctx, current)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for _, s := range behind {
 		group.Go(func() error {
-			if changed.known && s.database == current.Before && s.told {
-				if done, err := k.advance(ctx, s.digest, current, changed.keys); done || err != nil {
+			if s.holds {
+				if done, err := k.advance(ctx, s.digest, current, k.changed.keys); done || err != nil {
 					return err
 				}
 			}
@@ -86,7 +85,7 @@ func (k *Keeper) renew(ctx context.Context, current state.Database, behind []sta
 type stale struct {
 	digest   events.Digest
 	database string
-	told     bool
+	holds    bool // as it was read, the current database says nothing else about it
 }
 
 // differences is what a database changes; not known: anything.

@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"strings"
+
+	"github.com/landwaiter/landwaiter/services/internal/config"
 )
 
 // blob is the compressed stream: it counts and hashes what passes.
@@ -44,7 +46,7 @@ func (b *blob) Read(p []byte) (int, error) {
 	b.sum.Write(p[:n])
 	b.size += int64(n)
 	if b.size > b.limit {
-		err = fmt.Errorf("more than %d bytes: %w", b.limit, ErrTooLarge)
+		err = fmt.Errorf("%w: more than %s (%s)", ErrTooLarge, config.Size(b.limit), SettingCompressed)
 	}
 	b.err = err
 	return n, err
@@ -72,6 +74,7 @@ type output struct {
 	r      io.Reader
 	src    *blob
 	limits Limits
+	watch  *stopwatch
 	size   int64
 }
 
@@ -81,9 +84,12 @@ func (o *output) Read(p []byte) (int, error) {
 	o.size += int64(n)
 	switch {
 	case o.size > o.limits.Uncompressed:
-		return 0, fmt.Errorf("%w: more than %d bytes unpacked", errLimit, o.limits.Uncompressed)
+		return 0, overf("it unpacks to more than %s (%s)", config.Size(o.limits.Uncompressed), SettingUncompressed)
 	case o.size > o.limits.RatioFrom && o.size/o.limits.Ratio > o.src.size:
-		return 0, fmt.Errorf("%w: %d bytes unpack to more than %d, over %d times", errLimit, o.src.size, o.size, o.limits.Ratio)
+		return 0, overf("it unpacks to more than %d times its size (%s), and to more than %s (%s)",
+			o.limits.Ratio, SettingRatio, config.Size(o.limits.RatioFrom), SettingRatioFrom)
+	case err == nil && o.watch.over():
+		return 0, overf("looking into it takes longer than %s (%s)", config.Duration(o.limits.Time), SettingTime)
 	}
 	return n, err
 }

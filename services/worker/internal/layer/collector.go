@@ -3,14 +3,17 @@ package layer
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
+	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/worker/internal/extract"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
@@ -21,7 +24,6 @@ const (
 	opaque   = ".wh..wh..opq" // hides everything below the directory
 
 	releaseSize = 64 << 10 // an os-release file has 500 bytes
-	keptBuffer  = 16 << 20 // a larger one is given back after its file
 	maxNotes    = 100      // of one layer; what is cut is counted in a last one
 )
 
@@ -34,22 +36,31 @@ type collector struct {
 	names     int64
 	paths     []uint64
 	dirs      []uint64
+	implied   []uint64 // folders that entries lie in
+	packed    int      // of these were left when they were last looked through
+	dir       string   // the folder last seen
 	whiteouts map[string]bool
 	opaques   map[string]bool
 	links     map[string]string
+	symlinks  symlinks
 	releases  map[string]string
 	files     map[string]extract.Found // what files of interest held, by path
 	databases map[string]bool
 	hashes    map[string][]inventory.Fingerprint // of files that were hashed, by path
 	hashed    int
-	muted     int // notes beyond maxNotes
+	muted     int   // notes beyond maxNotes
+	most      int64 // bytes of one file that may be held
+	mostBy    string
+	watch     *stopwatch
+	alone     bool // no other layer holds files: this one has a large window
 	buffer    bytes.Buffer
 }
 
 func newCollector(r *Reader, digest string) *collector {
 	return &collector{
-		reader: r, found: inventory.Layer{Digest: digest, Engine: r.Engine()},
+		reader: r, most: r.limits.File, mostBy: cmp.Or(r.limits.FileBy, SettingFile), watch: newStopwatch(r.limits.Time), found: inventory.Layer{Digest: digest, Engine: r.Engine()},
 		whiteouts: map[string]bool{}, opaques: map[string]bool{}, links: map[string]string{},
+		symlinks: symlinks{targets: map[string]string{}},
 		releases: map[string]string{}, files: map[string]extract.Found{}, databases: map[string]bool{},
 		hashes: map[string][]inventory.Fingerprint{},
 	}
@@ -66,7 +77,7 @@ func (c *collector) walk(ctx context.Context, archive *tar.Reader) error {
 			return fmt.Errorf("%w: entry %d: %w", ErrCorrupt, c.entries+1, err)
 		}
 		if c.entries++; c.entries > c.reader.limits.Entries {
-			return fmt.Errorf("%w: more than %d entries", errLimit, c.reader.limits.Entries)
+			return overf("it has more than %d entries (%s)", c.reader.limits.Entries, SettingEntries)
 		}
 		if err := c.entry(ctx, header, archive); err != nil {
 			return fmt.Errorf("entry %d, %.200q: %w", c.entries, header.Name, err)
@@ -75,17 +86,19 @@ func (c *collector) walk(ctx context.Context, archive *tar.Reader) error {
 }
 
 func (c *collector) entry(ctx context.Context, header *tar.Header, content io.Reader) error {
-	if len(header.Name) > c.reader.limits.PathLength || len(header.Linkname) > c.reader.limits.PathLength {
-		c.partial("an entry with a path of %d bytes was left out", max(len(header.Name), len(header.Linkname)))
+	if n := max(len(header.Name), len(header.Linkname)); n > c.reader.limits.PathLength {
+		c.partial("an entry with a path of %d bytes, more than %d (%s), was left out", n, c.reader.limits.PathLength, SettingPathLength)
 		return nil
 	}
 	name := clean(header.Name)
 	if name == "" || header.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
+	name = c.land(name, header.FileInfo().Mode())
 	if c.mark(name) {
 		return nil
 	}
+	c.above(name)
 	c.forget(name)
 	if header.Typeflag == tar.TypeDir {
 		c.dirs = append(c.dirs, inventory.Hash(name))
@@ -95,8 +108,10 @@ func (c *collector) entry(ctx context.Context, header *tar.Header, content io.Re
 	switch header.Typeflag {
 	case tar.TypeLink:
 		if c.keep(len(name) + len(header.Linkname)) {
-			c.links[name] = clean(header.Linkname)
+			c.links[name] = c.symlinks.follow(clean(header.Linkname))
 		}
+	case tar.TypeSymlink:
+		c.symlink(name, header.Linkname)
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 		return c.file(ctx, name, header.FileInfo(), content)
 	}
@@ -110,6 +125,7 @@ func (c *collector) forget(name string) {
 		delete(c.files, name)
 	}
 	delete(c.links, name)
+	c.symlinks.remove(name)
 	delete(c.releases, name)
 	delete(c.databases, name)
 	delete(c.hashes, name)
@@ -141,27 +157,27 @@ func (c *collector) keep(size int) bool {
 		return false
 	}
 	if c.names += int64(size); c.names > limit {
-		c.partial("more than %d bytes of whiteouts and links; the rest was left out", limit)
+		c.partial("more than %s of whiteouts and links (%s); the rest was left out", config.Size(limit), SettingPaths)
 		return false
 	}
 	return true
 }
 
 func (c *collector) file(ctx context.Context, name string, info fs.FileInfo, content io.Reader) error {
-	if name == "etc/os-release" || name == "usr/lib/os-release" {
+	if release(name) {
 		return c.release(name, content)
 	}
 	kind := extract.KindOf(name, info.Mode())
 	if kind.Database() {
 		c.databases[name] = true // even if it cannot be read, older ones no longer count
 	}
-	sniff := kind == extract.Executable || c.reader.limits.Fingerprints > 0
+	sniff := kind == extract.Executable || c.reader.limits.Fingerprints
 	if kind == extract.None && !sniff {
 		return nil
 	}
-	hash := false
+	hash, o := false, outline{size: info.Size()}
 	if sniff {
-		head, whole, err := peek(content)
+		head, whole, err := peek(content, info.Size())
 		if err != nil {
 			return err
 		}
@@ -170,52 +186,93 @@ func (c *collector) file(ctx context.Context, name string, info fs.FileInfo, con
 		if kind == extract.Executable && !binary {
 			kind = extract.None
 		}
+		if kind == extract.Executable {
+			o = outlineOf(head, info.Size(), c.most)
+		}
 		hash = c.candidate(name, info, binary)
 	}
-	if kind != extract.None && info.Size() > min(c.reader.limits.File, kind.MaxSize(name)) {
-		c.partial("%s has %d bytes and was not looked into", name, info.Size())
+	return c.look(ctx, kind, file{name, info, o, hash}, content)
+}
+
+// look looks into a file as far as its size allows.
+func (c *collector) look(ctx context.Context, kind extract.Kind, f file, content io.Reader) error {
+	switch largest := kind.MaxSize(f.name); {
+	case kind == extract.None:
+	case f.outline.weight() > c.most:
+		c.tooLarge(f)
+		kind = extract.None
+	case f.info.Size() > largest:
+		c.partial("%s has %d bytes, more than %s, which is fixed for what the %s reader reads, and was not looked into",
+			f.name, f.info.Size(), config.Size(largest), kind)
 		kind = extract.None
 	}
 	switch {
+	case kind == extract.Java:
+		f.outline.inner = c.reader.limits.Archives.Held
+		return c.extract(ctx, f, content)
 	case kind != extract.None:
-		return c.extract(ctx, name, info, content, hash)
-	case hash:
-		return c.fingerprint(name, content)
+		return c.extract(ctx, f, content)
+	case f.hash:
+		return c.fingerprint(f.name, content)
 	}
 	return nil
 }
 
-// peek reads a file's first bytes, and gives it back whole.
-func peek(content io.Reader) (head []byte, whole io.Reader, err error) {
+func (c *collector) tooLarge(f file) {
+	c.partial("%s has %d bytes, more than %s (%s), and was not looked into", f.name, f.info.Size(), config.Size(c.most), c.mostBy)
+}
+
+// peek reads a file's first bytes, of a large one as many as tell what a
+// program consists of, and gives it back whole.
+func peek(content io.Reader, size int64) (head []byte, whole io.Reader, err error) {
 	head = make([]byte, 4)
 	n, err := io.ReadFull(content, head)
+	if err == nil && size > keptBuffer && extract.Binary(head) {
+		more := make([]byte, extract.ProgramHead-len(head))
+		var m int
+		m, err = io.ReadFull(content, more)
+		head, n = slices.Concat(head, more[:m]), n+m
+	}
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	return head[:n], io.MultiReader(bytes.NewReader(head[:n]), content), nil
 }
 
+// file is an entry that is looked into.
+type file struct {
+	name    string
+	info    fs.FileInfo
+	outline outline
+	hash    bool // take its fingerprint too
+}
+
 // extract holds the file in memory and looks for packages.
-func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, content io.Reader, hash bool) error {
-	if err := c.reader.memory.Acquire(ctx, info.Size()); err != nil {
-		return context.Cause(ctx)
+func (c *collector) extract(ctx context.Context, f file, content io.Reader) error {
+	hasher := extract.NewHasher(f.name)
+	if f.hash {
+		content = io.TeeReader(content, hasher)
 	}
-	defer c.reader.memory.Release(info.Size())
-	c.buffer.Reset()
-	c.buffer.Grow(int(min(info.Size(), 1<<20)))
-	if _, err := c.buffer.ReadFrom(content); err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	held, release, err := c.hold(ctx, f.outline, content)
+	if err != nil {
+		return err
 	}
-	if hash {
-		c.keepHash(extract.Fingerprint(name, c.buffer.Bytes()))
+	defer release()
+	if f.hash {
+		c.keepHash(hasher.Fingerprint(f.name))
 	}
-	found := c.reader.set.Extract(ctx, name, info, c.buffer.Bytes())
-	if c.buffer.Cap() > keptBuffer {
-		c.buffer = bytes.Buffer{}
+	found := c.reader.set.Extract(ctx, f.name, f.info, held)
+	if f.outline.barren && extract.NeedsConstants(held) {
+		c.tooLarge(f)
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	return c.take(f.name, found)
+}
+
+// take keeps what a file held.
+func (c *collector) take(name string, found extract.Found) error {
 	for _, note := range found.Notes {
 		c.note(note.Code, note.Message)
 	}
@@ -224,7 +281,7 @@ func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, 
 		c.keepHash(f)
 	}
 	if c.packages+len(found.Packages) > c.reader.limits.Packages {
-		return fmt.Errorf("%w: more than %d packages", errLimit, c.reader.limits.Packages)
+		return overf("it has more than %d packages (%s)", c.reader.limits.Packages, SettingPackages)
 	}
 	c.packages += len(found.Packages)
 	if len(found.Packages)+len(found.Owners) > 0 {
@@ -233,10 +290,16 @@ func (c *collector) extract(ctx context.Context, name string, info fs.FileInfo, 
 	return nil
 }
 
+func release(name string) bool { return name == "etc/os-release" || name == "usr/lib/os-release" }
+
 func (c *collector) release(name string, content io.Reader) error {
-	text, err := io.ReadAll(io.LimitReader(content, releaseSize))
+	text, err := io.ReadAll(io.LimitReader(content, releaseSize+1))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if len(text) > releaseSize {
+		text = text[:releaseSize]
+		c.partial("%s has more than %s, which is fixed; the rest of it was left out", name, config.Size(releaseSize))
 	}
 	c.releases[name] = string(text)
 	return nil

@@ -13,16 +13,20 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow bounds what a frame may ask to be kept in memory: the usual
-// levels ask for 8 MiB, the extreme ones for up to 64.
-const zstdWindow = 64 << 20
+// What a frame may ask to be kept in memory: the usual levels ask for up to
+// zstdWindow, the extreme ones for up to zstdLargest.
+const (
+	zstdWindow  = 8 << 20
+	zstdLargest = 64 << 20
+)
 
 // block is the size of an archive's blocks.
 const block = 512
 
 // decompress finds out by the first bytes how the blob is compressed: media
-// types are wrong at times. stop releases the decompressor.
-func decompress(src *blob) (plain io.Reader, stop func(), err error) {
+// types are wrong at times. stop releases the decompressor. room is asked for
+// a window that is larger than usual, before it is taken.
+func decompress(src *blob, room func(window int64) error) (plain io.Reader, stop func(), err error) {
 	compressed := bufio.NewReaderSize(src, 64<<10)
 	head, err := compressed.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -36,8 +40,15 @@ func decompress(src *blob) (plain io.Reader, stop func(), err error) {
 		}
 		return zr, func() { _ = zr.Close() }, nil // closing says nothing that reading did not
 	case zstdMagic(head):
+		window := uint64(zstdWindow)
+		if asked := firstWindow(compressed); asked > window && asked <= zstdLargest {
+			if err := room(int64(asked)); err != nil {
+				return nil, nil, err
+			}
+			window = asked
+		}
 		zr, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdWindow))
+			zstd.WithDecoderMaxWindow(window))
 		if err != nil {
 			return nil, nil, fmt.Errorf("%w: zstd: %w", ErrCorrupt, err)
 		}
@@ -51,6 +62,26 @@ func decompress(src *blob) (plain io.Reader, stop func(), err error) {
 func zstdMagic(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")) ||
 		len(head) == 4 && head[0]&0xf0 == 0x50 && string(head[1:]) == "\x2a\x4d\x18"
+}
+
+// firstWindow is what the first frame asks for, as far as it lies among the
+// first bytes. What begins with small frames goes on with small ones.
+func firstWindow(compressed *bufio.Reader) uint64 {
+	head, _ := compressed.Peek(4 << 10) // what there is; the decoder meets the error
+	for len(head) > 0 {
+		var h zstd.Header
+		if h.Decode(head) != nil {
+			return 0
+		}
+		if !h.Skippable {
+			if h.SingleSegment {
+				return h.FrameContentSize
+			}
+			return h.WindowSize
+		}
+		head = head[min(uint64(len(head)), uint64(h.HeaderSize)+uint64(h.SkippableSize)):] //nolint:gosec // a header's
+	}
+	return 0
 }
 
 // zstdReader tells frames that are too demanding from broken ones.
@@ -69,13 +100,14 @@ func (z zstdReader) Read(p []byte) (int, error) {
 // stream is an empty layer.
 func sniffTar(r *bufio.Reader, src *blob) error {
 	head, err := r.Peek(block)
+	var hit *limitError
 	switch {
 	case len(head) == block:
 		if tarHeader(head) {
 			return nil
 		}
 		return fmt.Errorf("%w: no archive header", ErrNotLayer)
-	case errors.Is(err, errLimit) || errors.Is(err, errWindow):
+	case errors.As(err, &hit) || errors.Is(err, errWindow):
 		return err
 	case !errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)

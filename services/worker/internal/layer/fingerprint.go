@@ -13,7 +13,7 @@ import (
 // for, of archives and of everything that can be run or loaded. Hashing all
 // files would double what a layer costs.
 func (c *collector) candidate(name string, info fs.FileInfo, binary bool) bool {
-	return c.reader.limits.Fingerprints > 0 && info.Size() > 0 &&
+	return c.reader.limits.Fingerprints && info.Size() > 0 &&
 		(binary || info.Mode()&0o111 != 0 || extract.Archive(name))
 }
 
@@ -29,9 +29,9 @@ func (c *collector) fingerprint(name string, content io.Reader) error {
 
 // keepHash adds a fingerprint as far as the limit goes.
 func (c *collector) keepHash(f inventory.Fingerprint) {
-	limit := c.reader.limits.Fingerprints
+	limit := c.reader.limits.Hashed
 	if c.hashed++; c.hashed == limit+1 {
-		c.partial("more than %d files to hash; the rest was left out", limit)
+		c.partial("more than %d files are to be hashed (%s); the rest was left out", limit, SettingHashed)
 	}
 	if c.hashed <= limit {
 		c.hashes[f.Path] = append(c.hashes[f.Path], f)

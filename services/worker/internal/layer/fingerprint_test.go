@@ -89,7 +89,7 @@ func TestFingerprints(t *testing.T) {
 	if got, _ := hashes(t, newReader(t, nil), entries...); got != nil {
 		t.Errorf("not asked for: got %v", got)
 	}
-	few := func(l *layer.Limits) { *l = l.WithFingerprints(); l.Fingerprints = 3 }
+	few := func(l *layer.Limits) { *l = l.WithFingerprints(); l.Hashed = 3 }
 	if got, partial := hashes(t, newReader(t, few), entries...); len(got) > 3 || !partial {
 		t.Errorf("limited: got %d, partial %v", len(got), partial)
 	}

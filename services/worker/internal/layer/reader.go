@@ -8,10 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/extract"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
@@ -24,8 +24,7 @@ var (
 	ErrCorrupt  = errors.New("layer is corrupt")      // malformed compression or archive, under the right digest
 	ErrNotLayer = errors.New("blob is not a layer")   // not an archive at all, under the right digest
 	ErrTooLarge = errors.New("layer is too large")    // beyond Limits.Compressed: the digest cannot be verified
-	errLimit    = errors.New("layer limit was hit")   // the rest is not looked at
-	errWindow   = errors.New("zstd window too large") // the same
+	errWindow   = errors.New("zstd window too large") // the rest is not looked at
 )
 
 // Reader reads layers. It may be used by several goroutines at once; they share
@@ -34,11 +33,13 @@ type Reader struct {
 	set    *extract.Set
 	limits Limits
 	memory *semaphore.Weighted
+
+	charging sync.Mutex // of the heap's limit
 }
 
 // NewReader returns a reader that looks for what the set knows.
 func NewReader(set *extract.Set, limits Limits) *Reader {
-	limits.File = min(limits.File, limits.Buffered) // more would wait for ever
+	limits = limits.consistent()
 	return &Reader{set: set, limits: limits, memory: semaphore.NewWeighted(limits.Buffered)}
 }
 
@@ -53,16 +54,18 @@ func (r *Reader) Engine() string { return r.set.Version() + "-" + r.limits.Key()
 //
 // It ends soon after ctx does, provided that reads from compressed end then.
 func (r *Reader) Read(ctx context.Context, digest string, compressed io.Reader) (inventory.Layer, error) {
+	c := newCollector(r, digest)
 	src, err := newBlob(digest, r.limits.Compressed, func(p []byte) (int, error) {
 		if err := ctx.Err(); err != nil {
 			return 0, context.Cause(ctx)
 		}
+		c.watch.stop()
+		defer c.watch.start()
 		return compressed.Read(p)
 	})
 	if err != nil {
 		return inventory.Layer{}, fmt.Errorf("read layer %s: %w", digest, err)
 	}
-	c := newCollector(r, digest)
 	size, err := r.unpack(ctx, c, src)
 	if err := src.finish(err); err != nil {
 		return inventory.Layer{}, fmt.Errorf("read layer %s: %w", digest, err)
@@ -78,12 +81,13 @@ func (r *Reader) Read(ctx context.Context, digest string, compressed io.Reader) 
 // unpack walks through the archive in the blob and returns how many bytes were
 // unpacked.
 func (r *Reader) unpack(ctx context.Context, c *collector, src *blob) (int64, error) {
-	plain, stop, err := decompress(src)
+	defer c.leave()
+	plain, stop, err := decompress(src, func(window int64) error { return c.enter(ctx, window) })
 	if err != nil {
 		return 0, c.limited(err)
 	}
 	defer stop()
-	out := &output{r: plain, limits: r.limits, src: src}
+	out := &output{r: plain, limits: r.limits, src: src, watch: c.watch}
 	buffered := bufio.NewReaderSize(out, block) // for one look ahead; larger reads go past it
 	if err := sniffTar(buffered, src); err != nil {
 		return out.size, c.limited(err)
@@ -96,19 +100,4 @@ func (r *Reader) unpack(ctx context.Context, c *collector, src *blob) (int64, er
 		}
 	}
 	return out.size, c.limited(err)
-}
-
-// limited turns a limit that was hit into a note.
-func (c *collector) limited(err error) error {
-	if errors.Is(err, errLimit) || errors.Is(err, errWindow) {
-		c.partial("the rest of the layer was not read: %v", err)
-		return nil
-	}
-	return err
-}
-
-// partial notes what was left out because of a limit.
-func (c *collector) partial(format string, args ...any) {
-	c.found.Partial = true
-	c.note(verdict.NoteLayerPartial, fmt.Sprintf(format, args...))
 }

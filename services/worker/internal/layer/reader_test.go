@@ -119,6 +119,46 @@ func TestReadSmallLayer(t *testing.T) {
 	}
 }
 
+// TestReadStrayLinks has links to content that came under a name that nobody
+// looks into.
+func TestReadStrayLinks(t *testing.T) {
+	const pkg = `{"name":"a","version":"1"}`
+	for _, tt := range []struct {
+		name  string
+		files []layertest.Entry
+		note  string
+	}{
+		{"stray", []layertest.Entry{
+			{Name: "store/0a/1b", Content: pkg},
+			{Name: "node_modules/a/package.json", Link: "store/0a/1b"},
+			{Name: "x/package.json", Link: "store/0a/1b"},
+			{Name: "node_modules/b/package.json", Link: "store/0a/1b"},
+		}, "2 hard links to files that were not looked into under their own names, as node_modules/a/package.json to store/0a/1b"},
+		{
+			"release",
+			[]layertest.Entry{{Name: "o/1b", Content: "ID=debian"}, {Name: "usr/lib/os-release", Link: "o/1b"}},
+			"1 hard links to files that were not looked into under their own names, as usr/lib/os-release to o/1b",
+		},
+		{"looked into", []layertest.Entry{{Name: "node_modules/a/package.json", Content: pkg}, {Name: "node_modules/b/package.json", Link: "node_modules/a/package.json"}}, ""},
+		{"looked into in vain", []layertest.Entry{{Name: "node_modules/a/package.json", Content: "{}"}, {Name: "node_modules/b/package.json", Link: "node_modules/a/package.json"}}, ""},
+		{"below", []layertest.Entry{{Name: "node_modules/b/package.json", Link: "store/0a/1b"}}, ""},
+		{"replaced", []layertest.Entry{{Name: "store/0a/1b", Content: pkg}, {Name: "node_modules/a/package.json", Link: "store/0a/1b"}, {Name: "node_modules/a/package.json", Content: pkg}}, ""},
+	} {
+		blob := layertest.Tar(t, tt.files...)
+		got, err := newReader(t, nil).Read(t.Context(), layertest.Digest(blob), bytes.NewReader(blob))
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := ""
+		if len(got.Notes) > 0 {
+			note = got.Notes[0].Message
+		}
+		if note != tt.note || len(got.Notes) > 1 {
+			t.Errorf("%s: got notes %+v, want %q", tt.name, got.Notes, tt.note)
+		}
+	}
+}
+
 // TestReadIsIndependentOfTheStream reads one archive compressed and cut in many
 // ways.
 func TestReadIsIndependentOfTheStream(t *testing.T) {

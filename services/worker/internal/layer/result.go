@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
+	"github.com/landwaiter/landwaiter/services/worker/internal/extract"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
 
@@ -21,6 +22,8 @@ func (c *collector) note(code, message string) {
 
 // layer puts together what was found, in a fixed order.
 func (c *collector) layer() inventory.Layer {
+	paths := inventory.NewHashes(c.paths)
+	c.noteStrayLinks(paths)
 	l := c.found
 	if c.muted > 0 {
 		l.Notes = append(l.Notes, verdict.Note{
@@ -43,7 +46,7 @@ func (c *collector) layer() inventory.Layer {
 	}
 	l.Databases = slices.Sorted(maps.Keys(c.databases))
 	l.Whiteouts, l.Opaques = slices.Sorted(maps.Keys(c.whiteouts)), slices.Sorted(maps.Keys(c.opaques))
-	l.Paths, l.Dirs = inventory.NewHashes(c.paths), inventory.NewHashes(c.dirs)
+	l.Paths, l.Dirs = paths, inventory.NewHashes(append(c.dirs, c.implied...))
 	for _, name := range slices.Sorted(maps.Keys(c.links)) {
 		target := c.target(name)
 		_, file := c.files[target]
@@ -54,6 +57,31 @@ func (c *collector) layer() inventory.Layer {
 		}
 	}
 	return l
+}
+
+// noteStrayLinks notes the hard links whose names promise packages while their
+// content came before, under a name that promises none: it is gone by then.
+// Stores that share files, as those of pnpm and OSTree, make such links.
+func (c *collector) noteStrayLinks(paths inventory.Hashes) {
+	count, example := 0, ""
+	for _, name := range slices.Sorted(maps.Keys(c.links)) {
+		target := c.target(name)
+		if _, found := c.files[target]; found || !promising(name) || promising(target) || !paths.Has(target) {
+			continue
+		}
+		if count++; count == 1 {
+			example = name + " to " + target
+		}
+	}
+	if count > 0 {
+		c.note(verdict.NoteFileUnreadable, fmt.Sprintf("%d hard links to files that were not looked into under their own names, as %s", count, example))
+	}
+}
+
+// promising tells whether a file is looked into because of its name alone.
+func promising(name string) bool {
+	kind := extract.KindOf(name, 0)
+	return name == "etc/os-release" || name == "usr/lib/os-release" || (kind != extract.None && kind != extract.Executable)
 }
 
 // target follows links to links, which nobody makes on purpose, so far.

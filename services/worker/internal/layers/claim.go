@@ -71,7 +71,7 @@ func (c *claim) finish(ctx context.Context, done state.Layer) error {
 }
 
 // release gives the layer up so that whoever comes next need not wait for the
-// lease to end.
+// lease to end. What was made of it before stays.
 func (c *claim) release(ctx context.Context) {
 	const patience = 3 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -79,7 +79,14 @@ func (c *claim) release(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.over = true
-	if err := c.shelf.State.Layers.Delete(ctx, failpoint.LayerRelease, c.rec); err != nil && !errors.Is(err, state.ErrConflict) {
+	var err error
+	if before := c.rec; before.Value.Object == "" {
+		err = c.shelf.State.Layers.Delete(ctx, failpoint.LayerRelease, before)
+	} else {
+		before.Value.State, before.Value.Lease = state.LayerDone, state.Lease{}
+		_, err = c.shelf.State.Layers.Put(ctx, failpoint.LayerRelease, before)
+	}
+	if err != nil && !errors.Is(err, state.ErrConflict) {
 		c.shelf.Log.Warn("layer not given up, its lease will end", zap.String("layer", c.rec.Key), zap.Error(err))
 	}
 }

@@ -49,6 +49,7 @@ type Shelf struct {
 	Log     *zap.Logger
 
 	sweeping atomic.Int64 // layers that are read for sweeps
+	recent   recent
 }
 
 // EngineKey shortens what an inventory depends on to a token of a key.
@@ -65,7 +66,10 @@ type Source struct {
 	Registry   registries.Registry
 	Repository string
 	Digest     events.Digest
-	Sweep      bool // nobody but a sweep waits for it
+	Size       int64 // what its manifest says, in bytes; 0: not known
+	Sweep      bool  // nobody but a sweep waits for it
+	// Since is before when it may not have been read: then it is read again.
+	Since time.Time
 	// Progress is told the compressed bytes read so far; may be nil.
 	Progress func(int64)
 }
@@ -79,6 +83,10 @@ func (s *Shelf) Get(ctx context.Context, src Source) (inventory.Layer, error) {
 }
 
 func (s *Shelf) get(ctx context.Context, src Source) (inventory.Layer, error) {
+	// Nothing is kept of it: its digest was not verified.
+	if inv, tooLarge := s.Reader.TooLarge(string(src.Digest), src.Size); tooLarge {
+		return inv, nil
+	}
 	key := state.LayerKey(src.Registry.Settings.TrustGroup(), src.Digest, s.Engine)
 	for {
 		rec, err := s.State.Layers.Get(ctx, key)
@@ -86,16 +94,17 @@ func (s *Shelf) get(ctx context.Context, src Source) (inventory.Layer, error) {
 			return inventory.Layer{}, err
 		}
 		rec.Key = key
-		inv, found, err := s.stored(ctx, rec.Value)
-		if found || err != nil {
-			return inv, err
+		if !rec.Value.ReadAt.Before(src.Since) {
+			inv, found, err := s.stored(ctx, rec.Value)
+			if found || err != nil {
+				return inv, err
+			}
 		}
 		claim := s.Worker + "/" + uuid.NewString()
 		if !rec.Value.Lease.Held(claim, s.Now()) {
-			rec.Value = state.Layer{
-				Digest: src.Digest, State: state.LayerReading,
-				Lease: state.Lease{Holder: claim, Until: s.Now().Add(s.Lease)},
-			}
+			// What was made before is there for others until it is made again.
+			rec.Value.Digest, rec.Value.State = src.Digest, state.LayerReading
+			rec.Value.Lease = state.Lease{Holder: claim, Until: s.Now().Add(s.Lease)}
 			rec, err = s.State.Layers.Put(ctx, failpoint.LayerClaim, rec)
 			if err == nil {
 				inv, err := s.make(ctx, rec, src)
@@ -129,10 +138,10 @@ func pause(ctx context.Context, d time.Duration) error {
 // stored returns an inventory that was made before. One whose object is gone
 // counts as never made.
 func (s *Shelf) stored(ctx context.Context, rec state.Layer) (inventory.Layer, bool, error) {
-	switch rec.State {
-	case state.LayerNotImage:
+	switch {
+	case rec.State == state.LayerNotImage:
 		return inventory.Layer{}, true, fmt.Errorf("layer %s: %w", rec.Digest, layer.ErrNotLayer)
-	case state.LayerDone:
+	case rec.Object != "": // also while it is read again
 		raw, err := s.State.Inventories.Get(ctx, rec.Object, inventory.MaxEncoded)
 		if errors.Is(err, state.ErrNotFound) {
 			return inventory.Layer{}, false, nil
@@ -141,6 +150,9 @@ func (s *Shelf) stored(ctx context.Context, rec state.Layer) (inventory.Layer, b
 			return inventory.Layer{}, false, err
 		}
 		inv, err := inventory.DecodeLayer(raw)
+		if err == nil {
+			s.recent.add(rec.Object, inv)
+		}
 		return inv, true, err
 	default:
 		return inventory.Layer{}, false, nil

@@ -60,8 +60,9 @@ func dockerImage(a *archive) (image, error) {
 		return image{}, fmt.Errorf("manifest.json names %d layers, the configuration %d", len(saved.Layers), len(cfg.DiffIDs))
 	}
 	img := image{
-		Image:     state.Image{Digest: state.DigestOf(raw), Platform: events.Platform(cfg.Platform), Created: cfg.Created},
-		osVersion: cfg.OSVersion,
+		Image: state.Image{
+			Digest: state.DigestOf(raw), Platform: events.Platform(cfg.Platform), OSVersion: cfg.OSVersion, Created: cfg.Created,
+		},
 	}
 	names := map[events.Digest]string{}
 	for i, id := range cfg.DiffIDs {

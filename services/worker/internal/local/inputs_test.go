@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,43 @@ func TestWindows(t *testing.T) {
 				t.Errorf("got packages %+v", r.Packages)
 			}
 		})
+	}
+}
+
+// TestIndexInAnIndex finds the image in an index of an index, which declares
+// no platforms, and refuses a third level.
+func TestIndexInAnIndex(t *testing.T) {
+	plain := layertest.Tar(t, debian()...)
+	packed := layertest.Gzip(t, 6, plain)
+	var entries []layertest.Entry
+	blob := func(content, mediaType string) string {
+		digest := layertest.Digest([]byte(content))
+		entries = append(entries, layertest.Entry{Name: blobPath(digest), Content: content})
+		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d}`, mediaType, digest, len(content))
+	}
+	const index = "application/vnd.oci.image.index.v1+json"
+	indexOf := func(child string) string {
+		return blob(fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, index, child), index)
+	}
+	config := blob(fmt.Sprintf(`{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[%q]}}`, layertest.Digest(plain)),
+		"application/vnd.oci.image.config.v1+json")
+	layer := blob(string(packed), "application/vnd.oci.image.layer.v1.tar+gzip")
+	inner := indexOf(blob(fmt.Sprintf(`{"schemaVersion":2,"config":%s,"layers":[%s]}`, config, layer), "application/vnd.oci.image.manifest.v1+json"))
+	archive := func(top string) string {
+		return "oci-archive:" + written(t, append(slices.Clone(entries), layertest.Entry{
+			Name: "index.json", Content: fmt.Sprintf(`{"schemaVersion":2,"manifests":[%s]}`, top),
+		})...)
+	}
+	outer := indexOf(inner)
+	if r := scanned(t, archive(outer)); len(r.Packages) != 1 {
+		t.Errorf("packages %+v", r.Packages)
+	}
+	if r := scanned(t, archive(inner)); len(r.Packages) != 1 {
+		t.Errorf("without the outer one: packages %+v", r.Packages)
+	}
+	source := archive(indexOf(outer))
+	if _, err := Scan(t.Context(), Options{Source: source, Cache: t.TempDir(), Reader: reader(t), Now: time.Now}); err == nil || !strings.Contains(err.Error(), "in each other") {
+		t.Errorf("three levels: %v", err)
 	}
 }
 

@@ -87,9 +87,6 @@ func layoutImage(ctx context.Context, l layout, path string, wanted events.Diges
 	if err == nil {
 		img.Image, err = resolve(ctx, l, "", wanted, platform)
 	}
-	if err == nil {
-		img.osVersion, err = osVersion(ctx, l, "", img.Image)
-	}
 	if err != nil {
 		return image{}, errors.Join(fmt.Errorf("read %s: %w", path, err), l.Close())
 	}

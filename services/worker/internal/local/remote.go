@@ -40,9 +40,6 @@ func openRemote(ctx context.Context, o Options) (image, error) {
 	if err == nil {
 		img.Image, err = resolve(ctx, client, repository, events.Digest(head.Digest), o.Platform)
 	}
-	if err == nil {
-		img.osVersion, err = osVersion(ctx, client, repository, img.Image)
-	}
 	if err != nil {
 		client.Close()
 		return image{}, err

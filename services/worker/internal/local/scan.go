@@ -20,7 +20,6 @@ import (
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layer"
 	"github.com/landwaiter/landwaiter/services/worker/internal/layers"
-	"github.com/landwaiter/landwaiter/services/worker/internal/merge"
 	"github.com/landwaiter/landwaiter/services/worker/internal/scan"
 )
 
@@ -118,6 +117,9 @@ func take(ctx context.Context, o Options, img image) (inventory.Image, error) {
 		}
 		group.Go(func() error {
 			inv, err := read(ctx, o.Reader, img, l.Digest, func(n int64) { meter.Read(i, n) })
+			if errors.Is(err, layer.ErrTooLarge) {
+				inv, err = o.Reader.Unread(string(l.Digest)), nil
+			}
 			if err != nil {
 				return err
 			}
@@ -129,11 +131,7 @@ func take(ctx context.Context, o Options, img image) (inventory.Image, error) {
 	if err := group.Wait(); err != nil {
 		return inventory.Image{}, err
 	}
-	merged := merge.Merge(layers.EngineKey(o.Reader.Engine()+o.Known.Version()), made, history)
-	if img.Platform.OS == "windows" {
-		merge.Windows(&merged, img.osVersion)
-	}
-	return merged, nil
+	return scan.Merge(layers.EngineKey(o.Reader.Engine()+o.Known.Version()), made, history, img.Image), nil
 }
 
 func read(ctx context.Context, r *layer.Reader, img image, d events.Digest, tell func(int64)) (inventory.Layer, error) {
@@ -153,7 +151,6 @@ type image struct {
 	state.Image
 
 	host, repository, tag string
-	osVersion             string // of Windows images
 	blob                  func(context.Context, events.Digest) (io.ReadCloser, error)
 	close                 func() error
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/config"
-	"github.com/landwaiter/landwaiter/services/internal/registry"
 	"github.com/landwaiter/landwaiter/services/internal/rule"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
@@ -54,19 +53,6 @@ func resolve(ctx context.Context, content plan.Content, repository string, d eve
 		err = fmt.Errorf("index %s: its entry %s is an index again", d, child)
 	}
 	return img, err
-}
-
-// osVersion is the Windows that an image is of; blank for others.
-func osVersion(ctx context.Context, content plan.Content, repository string, img state.Image) (string, error) {
-	if img.Platform.OS != "windows" {
-		return "", nil
-	}
-	raw, err := content.Config(ctx, repository, string(img.Config.Digest))
-	if err != nil {
-		return "", err
-	}
-	cfg, err := registry.ParseConfig(raw)
-	return cfg.OSVersion, err
 }
 
 // choose picks the one child for the platform; nothing is guessed.

@@ -14,6 +14,7 @@ type answer struct {
 	findings    []verdict.Finding // without package and layer
 	versionless bool              // there are advisories, and no version to compare
 	listOnly    bool              // the version could not be ordered: only lists were looked at
+	onlyPro     bool              // what is known against the version is known to Ubuntu Pro alone
 	err         error
 }
 
@@ -33,10 +34,14 @@ func ask(db *advisory.DB, q advisory.Query) *answer {
 	if err != nil {
 		return &answer{err: err}
 	}
+	var pro []advisory.Affected
 	statements = slices.DeleteFunc(statements, func(a advisory.Affected) bool {
+		if advisory.ProOf(q.Ecosystem, a.Ecosystem) {
+			pro = append(pro, a)
+		}
 		return !advisory.SameRelease(q.Ecosystem, a.Ecosystem) || !sameModule(q.Module, a.Module)
 	})
-	if len(statements) == 0 {
+	if len(statements)+len(pro) == 0 {
 		return &answer{}
 	}
 	if q.Version == "" {
@@ -45,6 +50,9 @@ func ask(db *advisory.DB, q advisory.Query) *answer {
 	scheme := version.SchemeOf(q.Ecosystem)
 	installed := advisory.NewInstalled(scheme, q.Version)
 	a := &answer{listOnly: !installed.Comparable()}
+	a.onlyPro = slices.ContainsFunc(pro, func(s advisory.Affected) bool {
+		return len(advisory.NewRanges(scheme, s.Intervals).All(installed)) > 0 || listed(scheme, s.Versions, installed)
+	})
 	hits := map[string]*hit{}
 	for i := range statements {
 		if err := collect(db, hits, &statements[i], scheme, installed); err != nil {

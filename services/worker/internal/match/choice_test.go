@@ -69,14 +69,88 @@ func TestMatchNamesAndReleases(t *testing.T) {
 		{"other release", statement("Debian:11", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "deb", Name: "x", Version: "1", Ecosystem: "Debian:12"}, false},
 		{"advisory without release", statement("Debian", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "deb", Name: "x", Version: "1", Ecosystem: "Debian:12"}, false},
 		{"Ubuntu LTS not written", statement("Ubuntu:22.04:LTS", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "deb", Name: "x", Version: "1", Ecosystem: "Ubuntu:22.04"}, true},
-		{"Ubuntu Pro is apart", statement("Ubuntu:Pro:22.04:LTS", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "deb", Name: "x", Version: "1", Ecosystem: "Ubuntu:22.04:LTS"}, false},
 		{"Ubuntu Pro", statement("Ubuntu:Pro:22.04:LTS", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "deb", Name: "x", Version: "1", Ecosystem: "Ubuntu:Pro:22.04:LTS"}, true},
+		{
+			"Rocky by source", statement("Rocky Linux:8", "java-11-openjdk", "ECOSYSTEM", "introduced 0, fixed 1:11.0.13.0.8-1.el8_4"),
+			pkg{Type: "rpm", Name: "java-11-openjdk-headless", Version: "1:11.0.12.0.7-0.el8_4", Source: source("java-11-openjdk", "11.0.12.0.7-0.el8_4"), Ecosystem: "Rocky Linux:8"},
+			true,
+		},
+		{
+			"Rocky by source, fixed", statement("Rocky Linux:8", "java-11-openjdk", "ECOSYSTEM", "introduced 0, fixed 1:11.0.13.0.8-1.el8_4"),
+			pkg{Type: "rpm", Name: "java-11-openjdk-headless", Version: "1:11.0.13.0.8-1.el8_4", Source: source("java-11-openjdk", "11.0.13.0.8-1.el8_4"), Ecosystem: "Rocky Linux:8"},
+			false,
+		},
+		{
+			"Rocky by binary", statement("Rocky Linux:8", "expat-devel", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "expat-devel", Version: "1-1", Source: source("expat", "1-1"), Ecosystem: "Rocky Linux:8"},
+			true,
+		},
+		{
+			"Wolfi by package", statement("Wolfi", "py3.12-pip", "ECOSYSTEM", "introduced 0, fixed 2-r0"),
+			pkg{Type: "apk", Name: "py3.12-pip", Version: "1-r0", Source: source("py3-pip", "1-r0"), Ecosystem: "Wolfi"},
+			true,
+		},
+		{
+			"Wolfi by origin", statement("Wolfi", "openssl", "ECOSYSTEM", "introduced 0, fixed 2-r0"),
+			pkg{Type: "apk", Name: "libssl3", Version: "1-r0", Source: source("openssl", "1-r0"), Ecosystem: "Wolfi"},
+			true,
+		},
+		{
+			"Alpine not by package", statement("Alpine:v3.20", "libssl3", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "apk", Name: "libssl3", Version: "1-r0", Source: source("openssl", "1-r0"), Ecosystem: "Alpine:v3.20"},
+			false,
+		},
+		{
+			"SUSE 15 module", statement("SUSE:Linux Enterprise Module for Python 3 15 SP5", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "SUSE:Linux Enterprise Server 15 SP5"},
+			true,
+		},
+		{
+			"SUSE other pack", statement("SUSE:Linux Enterprise Module for Basesystem 15 SP4", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "SUSE:Linux Enterprise Server 15 SP5"},
+			false,
+		},
+		{
+			"SUSE long-term support", statement("SUSE:Linux Enterprise Server 12 SP1-LTSS", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "SUSE:Linux Enterprise Server 12 SP1"},
+			true,
+		},
+		{
+			"SUSE first pack is not the second", statement("SUSE:Linux Enterprise Server 12", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "SUSE:Linux Enterprise Server 12 SP1"},
+			false,
+		},
+		{
+			"SUSE module of all packs", statement("SUSE:Linux Enterprise Module for Web and Scripting 12", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "SUSE:Linux Enterprise Server 12 SP5"},
+			true,
+		},
+		{
+			"SUSE Micro is apart", statement("SUSE:Linux Enterprise Micro 5.5", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "SUSE:Linux Enterprise Server 15 SP5"},
+			false,
+		},
+		{
+			"SUSE and openSUSE", statement("SUSE:Linux Enterprise Server 15 SP5", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "openSUSE:Leap 15.5"},
+			false,
+		},
 		{"Rocky minor release", statement("Rocky Linux:9", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "Rocky Linux:9.3"}, true},
 		{"Rocky other release", statement("Rocky Linux:9", "x", "ECOSYSTEM", "introduced 0"), pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "Rocky Linux:8"}, false},
 		{
 			"Red Hat repository", statement("Red Hat:enterprise_linux:9::appstream", "x", "ECOSYSTEM", "introduced 0"),
 			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "Red Hat:enterprise_linux:9"},
 			true,
+		},
+		{
+			"Red Hat minor release", statement("Red Hat:enterprise_linux:10.0", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "Red Hat:enterprise_linux:10"},
+			true,
+		},
+		{
+			"Red Hat extended support of a minor release", statement("Red Hat:enterprise_linux_eus:10.0", "x", "ECOSYSTEM", "introduced 0"),
+			pkg{Type: "rpm", Name: "x", Version: "1-1", Ecosystem: "Red Hat:enterprise_linux:10"},
+			false,
 		},
 		{
 			"Red Hat other product", statement("Red Hat:rhel_eus:9.2::appstream", "x", "ECOSYSTEM", "introduced 0"),
@@ -111,5 +185,20 @@ func TestMatchNamesAndReleases(t *testing.T) {
 				t.Errorf("findings = %v, want hit %v", got, tt.hit)
 			}
 		})
+	}
+}
+
+// TestUbuntuProIsApart: its advisories are not about packages of the archive,
+// but what they know is not kept silent.
+func TestUbuntuProIsApart(t *testing.T) {
+	db := database(t, record("T-1", statement("Ubuntu:Pro:22.04:LTS", "x", "ECOSYSTEM", "introduced 0, fixed 1.0+esm2")),
+		record("T-2", statement("Ubuntu:22.04:LTS", "other", "ECOSYSTEM", "introduced 0")))
+	for version, want := range map[string]int{"1.0": 1, "1.0+esm2": 0, "1.1": 0} {
+		got, notes := match.Match(db, inventory.Image{Packages: []inventory.Package{
+			{Type: "deb", Name: "x", Version: version, Ecosystem: "Ubuntu:22.04:LTS"},
+		}})
+		if len(got) > 0 || len(notes) != want || want > 0 && notes[0].Code != verdict.NoteEcosystemNotCovered {
+			t.Errorf("%s: findings %v, notes %v", version, got, notes)
+		}
 	}
 }

@@ -16,7 +16,9 @@ func Keys(img inventory.Image) advisory.Keys {
 			continue
 		}
 		canonical := advisory.Canonical(pkg.Ecosystem)
-		keys = append(keys, advisory.Key(advisory.Family(canonical), query(canonical, pkg).Name))
+		for _, q := range queries(canonical, pkg) {
+			keys = append(keys, advisory.Key(advisory.Family(canonical), q.Name))
+		}
 	}
 	return advisory.NewKeys(keys)
 }

@@ -113,7 +113,20 @@ func (m *matcher) findings(pkg *inventory.Package) []verdict.Finding {
 		m.notes.notCovered(pkg)
 		return nil
 	}
-	q := query(e.canonical, pkg)
+	var found []verdict.Finding
+	for i, q := range queries(e.canonical, pkg) {
+		a := m.answer(q)
+		m.notes.answer(pkg, a)
+		if i == 0 {
+			found = a.findings
+			continue
+		}
+		found = slices.Concat(found, a.findings)
+	}
+	return found
+}
+
+func (m *matcher) answer(q advisory.Query) *answer {
 	a, ok := remembered(m.db, q)
 	if !ok {
 		a = answerSafely(m.db, q)
@@ -121,8 +134,7 @@ func (m *matcher) findings(pkg *inventory.Package) []verdict.Finding {
 			m.db.Remember(q, a, 2*len(a.findings))
 		}
 	}
-	m.notes.answer(pkg, a)
-	return a.findings
+	return a
 }
 
 func remembered(db *advisory.DB, q advisory.Query) (*answer, bool) {

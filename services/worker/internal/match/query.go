@@ -1,11 +1,36 @@
 package match
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
+
+// queries are what advisories may call a package.
+func queries(canonical string, pkg *inventory.Package) []advisory.Query {
+	q := query(canonical, pkg)
+	if !namesBoth(advisory.Family(canonical)) || pkg.Source.Name == "" || pkg.Source.Name == pkg.Name {
+		return []advisory.Query{q}
+	}
+	binary, source := q, q
+	binary.Name, binary.Version = pkg.Name, usable(pkg.Version)
+	source.Name, source.Version = pkg.Source.Name, cmp.Or(usable(sourceVersion(pkg)), binary.Version)
+	return []advisory.Query{binary, source}
+}
+
+// namesBoth tells of which distributions some advisories name source packages
+// and others binary ones, without saying which: Rocky Linux names mostly the
+// former, which alone have all binaries in them.
+func namesBoth(family string) bool {
+	switch family {
+	case "Rocky Linux", "Photon OS", "Azure Linux", "Wolfi", "Chainguard", "MinimOS", "CleanStart":
+		return true
+	default:
+		return false
+	}
+}
 
 // query chooses the name and version that advisories of an ecosystem use:
 // source packages for deb and apk and for most rpm distributions, binary

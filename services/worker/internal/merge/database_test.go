@@ -2,6 +2,7 @@ package merge_test
 
 import (
 	"archive/tar"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,19 @@ func TestMergeDatabases(t *testing.T) {
 		{"moved", [][]entry{base, {{Name: "var/lib/dpkg/.wh.status"}, stanzas("var/lib/dpkg/status.d/a", "a=1")}}, []string{
 			"a@1 var/lib/dpkg/status.d/a #0",
 		}},
+		{"folder replaced by a symbolic link", [][]entry{
+			base, {{Name: "var/lib/dpkg", Link: "/opt/dpkg", Type: tar.TypeSymlink}, stanzas("opt/dpkg/status", "a=1")},
+		}, []string{}},
+		{"folder is opaque, and filled again", [][]entry{base, {{Name: "var/lib/dpkg/.wh..wh..opq"}, stanzas(dpkg, "b=1", "c=1")}}, []string{
+			"b@1 " + dpkg + " #0", "c@1 " + dpkg + " #1",
+		}},
+		{"twice in one archive", [][]entry{base, {stanzas(dpkg, "a=1", "b=1", "c=1"), stanzas(dpkg, "a=1")}}, []string{"a@1 " + dpkg + " #0"}},
+		{"whiteout and database in one archive", [][]entry{base, {stanzas(dpkg, "a=2"), {Name: "var/lib/dpkg/.wh.status"}}}, []string{"a@2 " + dpkg + " #1"}},
+		{"removed, then one of a lower version", [][]entry{base, {{Name: ".wh.var"}}, {stanzas(dpkg, "a=0")}}, []string{"a@0 " + dpkg + " #2"}},
+		{"dot and absolute paths", [][]entry{{osRelease(debian), stanzas("./"+dpkg, "a=1")}, {stanzas("/"+dpkg, "a=2")}}, []string{"a@2 " + dpkg + " #1"}},
+		{"hard link to the database", [][]entry{append(slices.Clone(base), entry{Name: "backup", Link: dpkg}), {stanzas(dpkg, "a=2")}}, []string{
+			"a@1 backup #0", "a@2 " + dpkg + " #1", "b@1 backup #0",
+		}},
 		{"one file a package", [][]entry{
 			{osRelease(debian), stanzas("var/lib/dpkg/status.d/a", "a=1"), stanzas("var/lib/dpkg/status.d/b", "b=1")},
 			{stanzas("var/lib/dpkg/status.d/b", "b=2")},
@@ -103,6 +117,72 @@ func TestMergeOwned(t *testing.T) {
 	for _, p := range merge.Merge("e", layers, nil).Packages {
 		if p.OwnedBy != "" {
 			t.Errorf("%s is owned by %s", p.Name, p.OwnedBy)
+		}
+	}
+}
+
+// TestMergeOwnedFileReplaced puts other content, and the same again, in the
+// place of a package's file.
+func TestMergeOwnedFileReplaced(t *testing.T) {
+	list := entry{Name: "var/lib/dpkg/info/node-a.list", Content: "/usr/share/nodejs/a/package.json\n"}
+	files := func(version string) []entry {
+		return []entry{{Name: "usr/share/nodejs/a/package.json", Content: `{"name":"a","version":"` + version + `"}`}}
+	}
+	base := []entry{osRelease(debian), stanzas(dpkg, "node-a=1"), list}
+	for _, tt := range []struct {
+		name   string
+		layers [][]entry
+		owner  string
+	}{
+		{"as installed", [][]entry{append(files("1"), base...)}, "node-a"},
+		{"replaced", [][]entry{append(files("1"), base...), files("2")}, ""},
+		{"replaced, and the package upgraded", [][]entry{append(files("1"), base...), files("2"), {stanzas(dpkg, "node-a=2")}}, "node-a"},
+		{"upgraded in one layer", [][]entry{append(files("1"), base...), append(files("2"), stanzas(dpkg, "node-a=2"))}, "node-a"},
+		{"written again", [][]entry{append(files("1"), base...), files("1")}, "node-a"},
+		{"replaced, then written again", [][]entry{append(files("1"), base...), files("2"), files("2")}, ""},
+		{"divided into layers", [][]entry{base, files("1")}, "node-a"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, p := range merge.Merge("e", read(t, tt.layers...), nil).Packages {
+				if p.Type == "npm" && p.OwnedBy != tt.owner {
+					t.Errorf("owned by %q, want %q", p.OwnedBy, tt.owner)
+				}
+			}
+		})
+	}
+}
+
+// TestMergeOwnedByVendor has rpms of the distribution's own and of others.
+func TestMergeOwnedByVendor(t *testing.T) {
+	for _, tt := range []struct {
+		id, vendor string
+		owned      bool
+	}{
+		{"rhel", "Red Hat, Inc.", true},
+		{"rhel", "Fedora Project", false},
+		{"rhel", "Microsoft Corporation", false},
+		{"rhel", "", false},
+		{"rocky", "Rocky Enterprise Software Foundation", true},
+		{"rocky", "Fedora Project", false},
+		{"almalinux", "AlmaLinux", true},
+		{"sles", "SUSE LLC <https://www.suse.com/>", true},
+		{"opensuse-leap", "openSUSE", true},
+		{"opensuse-leap", "obs://build.opensuse.org/home:somebody", false},
+		{"azurelinux", "Microsoft Corporation", true},
+		{"photon", "VMware, Inc.", true},
+		{"openEuler", "http://openeuler.org", true},
+	} {
+		path := "usr/lib/python3/site-packages/a.dist-info/METADATA"
+		got := merge.Merge("e", []inventory.Layer{{
+			Releases: []inventory.Release{{Path: "etc/os-release", Content: "ID=" + tt.id + "\nVERSION_ID=9\n"}},
+			Packages: []inventory.Package{
+				{Type: "pypi", Name: "a", Version: "1", Location: path},
+				{Type: "rpm", Name: "python3-a", Version: "1-1", Vendor: tt.vendor, Location: "var/lib/rpm/rpmdb.sqlite"},
+			},
+			Owners: []inventory.Owner{{Package: "python3-a", Location: "var/lib/rpm/rpmdb.sqlite", Files: inventory.Hashes{inventory.Hash(path)}}},
+		}}, nil)
+		if owned := got.Packages[0].OwnedBy != ""; owned != tt.owned {
+			t.Errorf("%s of %s: owned %v", tt.vendor, tt.id, owned)
 		}
 	}
 }
@@ -194,6 +274,9 @@ func TestMergeLanguages(t *testing.T) {
 		{"pypi", "foo-bar", "PyPI", "pkg:pypi/foo-bar@1.2.3"},
 		{"golang", "stdlib", "Go", "pkg:golang/stdlib@1.2.3"},
 		{"golang", "github.com/x/y/v2", "Go", "pkg:golang/github.com/x/y/v2@v1.2.3"},
+		{"golang", "github.com/Azure/Go", "Go", "pkg:golang/github.com/azure/go@v1.2.3"},
+		{"composer", "Symfony/HTTP-Kernel", "Packagist", "pkg:composer/symfony/http-kernel@1.2.3"},
+		{"npm", "JSONStream", "npm", "pkg:npm/JSONStream@1.2.3"},
 		{"maven", "org.x:y", "Maven", "pkg:maven/org.x/y@1.2.3"},
 		{"gem", "rack", "RubyGems", "pkg:gem/rack@1.2.3"},
 		{"cargo", "time", "crates.io", "pkg:cargo/time@1.2.3"},

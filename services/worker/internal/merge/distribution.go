@@ -46,12 +46,14 @@ func (r release) rpms(id string) distribution {
 		return released("rpm", "Rocky Linux", major(version))
 	case "rhel":
 		return released("rpm", "Red Hat", r.redHat())
-	case "sles":
+	case "sles", "sled", "sles_sap", "sle_hpc":
 		return released("rpm", "SUSE", sles(version))
 	case "suse-microos", "sle-micro", "sle_micro":
 		return released("rpm", "SUSE", after("Linux Enterprise Micro ", version))
 	case "sl-micro":
 		return released("rpm", "SUSE", after("Linux Micro ", version))
+	case "opensuse-leap-micro", "leap-micro":
+		return released("rpm", "openSUSE", after("Leap Micro ", version))
 	case "opensuse-leap":
 		return released("rpm", "openSUSE", after("Leap ", version))
 	case "opensuse-tumbleweed":
@@ -117,42 +119,34 @@ func ubuntu(version string) string {
 	}
 }
 
-// redHat is product and major release out of the CPE, without the repository,
-// which the CPE of the distribution names only for itself: enterprise_linux:9
-// of cpe:/o:redhat:enterprise_linux:9::baseos.
+// redHat is product and release out of the CPE, without the repository, which
+// the CPE of the distribution names only for itself: enterprise_linux:9 of
+// cpe:/o:redhat:enterprise_linux:9::baseos. Streams of extended support have
+// advisories for the minor release: rhel_eus:9.2.
 func (r release) redHat() string {
 	const vendor, product, version = 2, 3, 4
 	cpe := strings.Split(r["CPE_NAME"], ":")
 	if len(cpe) > version && cpe[vendor] == "redhat" && cpe[product] != "" && major(cpe[version]) != "" {
-		return cpe[product] + ":" + major(cpe[version])
+		if cpe[product] == "enterprise_linux" {
+			return cpe[product] + ":" + major(cpe[version])
+		}
+		return cpe[product] + ":" + cpe[version]
 	}
 	return after("enterprise_linux:", major(r.version()))
 }
 
-// sles writes 12.5 as SUSE's advisories do: service packs up to release 15,
-// and in 15 not the product but the module that a server's packages come from.
+// sles writes 12.5 as SUSE's advisories do, "12 SP5", and 16.0 as it is. Which
+// of a release's products a package is from, the advisories' side sorts out.
 func sles(version string) string {
 	number, pack, found := strings.Cut(version, ".")
-	name := number
-	if found && pack != "0" {
-		name += " SP" + pack
+	if number == "11" || number == "12" || number == "15" {
+		version = number
+		if found && pack != "0" {
+			version += " SP" + pack
+		}
 	}
-	switch number {
-	case "11", "12":
-		return "Linux Enterprise Server " + name
-	case slesModules:
-		return suseBase + name
-	default:
-		return after("Linux Enterprise Server ", version)
-	}
+	return after("Linux Enterprise Server ", version)
 }
-
-const (
-	// slesModules is the release of SUSE Linux Enterprise that is made of
-	// modules, each with advisories under its own name.
-	slesModules = "15"
-	suseBase    = "Linux Enterprise Module for Basesystem "
-)
 
 // openEuler adds the kind of release to 22.03: "22.03 (LTS-SP1)" is
 // 22.03-LTS-SP1.

@@ -33,11 +33,6 @@ func gaps(image inventory.Image, d distribution) []verdict.Note {
 		note = verdict.Note{Code: verdict.NoteFileUnreadable, Message: "the package database of " + name + " is missing"}
 	case covered < packages:
 		note.Message = fmt.Sprintf("%d packages are not of the kind %s uses", packages-covered, name)
-	case strings.Contains(d.name, suseBase):
-		note = verdict.Note{
-			Code:    verdict.NoteEcosystemNotCovered,
-			Message: "of " + name + " only advisories for the module Basesystem are compared, not those for its other modules and for long-term support",
-		}
 	default:
 		return nil
 	}

@@ -36,7 +36,7 @@ func Merge(engine string, layers []inventory.Layer, history []verdict.Layer) inv
 		p.Ecosystem = ecosystem.of(*p)
 		p.PURL = purl(*p, release)
 	}
-	markOwned(image.Packages, s.owners)
+	markOwned(image.Packages, s, layers, release.id())
 	image.Notes = append(image.Notes, gaps(image, ecosystem)...)
 	if windows && image.OS.ID == "" {
 		Windows(&image, "")
@@ -46,4 +46,11 @@ func Merge(engine string, layers []inventory.Layer, history []verdict.Layer) inv
 }
 
 // osPackage tells whether the type is that of a distribution's packages.
-func osPackage(kind string) bool { return kind == "deb" || kind == "apk" || kind == "rpm" }
+func osPackage(kind string) bool {
+	switch kind {
+	case "deb", "apk", "rpm", "alpm", "ebuild":
+		return true
+	default:
+		return false
+	}
+}

@@ -14,7 +14,7 @@ func purl(p inventory.Package, r release) string {
 	namespace, name, version := "", p.Name, p.Version
 	qualifiers := map[string]string{}
 	switch p.Type {
-	case "deb", "apk", "rpm":
+	case "deb", "apk", "rpm", "alpm":
 		if namespace = r.id(); namespace == "" {
 			return ""
 		}
@@ -40,14 +40,20 @@ func purl(p inventory.Package, r release) string {
 			version = "v" + strings.TrimPrefix(version, "v")
 		}
 	}
-	return packageurl.NewPackageURL(p.Type, namespace, name, version, packageurl.QualifiersFromMap(qualifiers), "").ToString()
+	u := packageurl.NewPackageURL(p.Type, namespace, name, version, packageurl.QualifiersFromMap(qualifiers), "")
+	// Types have rules of their own, as lower case for Go and Composer. What
+	// breaks them, a name in a hostile image, is written as it is.
+	if plain := *u; plain.Normalize() == nil {
+		u = &plain
+	}
+	return u.ToString()
 }
 
 // spaced takes the name of a language's package apart where it has a namespace.
 func spaced(kind, whole string) (namespace, name string) {
 	at := -1
 	switch kind {
-	case "npm", "golang", "composer":
+	case "npm", "golang", "composer", "ebuild":
 		at = strings.LastIndexByte(whole, '/')
 	case "maven":
 		at = strings.IndexByte(whole, ':')

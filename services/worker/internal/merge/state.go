@@ -19,6 +19,7 @@ type state struct {
 type file struct {
 	path     string // the first
 	packages []inventory.Package
+	since    int // the layer that brought what it holds
 }
 
 // identity is what makes a package the same one in the next layer. A
@@ -42,6 +43,7 @@ func newState() *state {
 // apply lays a layer over the state.
 func (s *state) apply(index int, l inventory.Layer) {
 	c := newCover(l)
+	linked, replaced := s.linked(l), s.replaced(l)
 	maps.DeleteFunc(s.files, func(path string, _ *file) bool { return c.hides(path) })
 	maps.DeleteFunc(s.owners, func(path string, _ []inventory.Owner) bool { return c.hides(path) })
 	maps.DeleteFunc(s.releases, func(path, _ string) bool { return c.hides(path) })
@@ -49,10 +51,15 @@ func (s *state) apply(index int, l inventory.Layer) {
 	for _, p := range l.Packages {
 		f := s.files[p.Location]
 		if f == nil {
-			f = &file{path: p.Location}
+			f = &file{path: p.Location, since: index}
 			s.files[p.Location] = f
 		}
 		f.packages = append(f.packages, p)
+	}
+	for path, old := range replaced {
+		if f := s.files[path]; slices.EqualFunc(f.packages, old.packages, samePackage) {
+			f.since = old.since // written again, as where only its mode was changed
+		}
 	}
 	for _, o := range l.Owners {
 		s.owners[o.Location] = append(s.owners[o.Location], o)
@@ -60,14 +67,41 @@ func (s *state) apply(index int, l inventory.Layer) {
 	for _, r := range l.Releases {
 		s.releases[r.Path] = r.Content
 	}
-	s.link(l.Links)
+	s.link(l.Links, linked)
 	s.date(index)
 }
 
+// replaced are the files below at the paths of those of the layer.
+func (s *state) replaced(l inventory.Layer) map[string]*file {
+	below := map[string]*file{}
+	for _, p := range l.Packages {
+		if f, ok := s.files[p.Location]; ok {
+			below[p.Location] = f
+		}
+	}
+	return below
+}
+
+func samePackage(a, b inventory.Package) bool { return identify(a, "") == identify(b, "") }
+
+// linked are the files below that the layer has hard links to: such a file is
+// still there under its new path when the layer removes the old one.
+func (s *state) linked(l inventory.Layer) map[string]*file {
+	below := map[string]*file{}
+	for _, link := range l.Links {
+		if f, ok := s.files[link.Target]; ok && !l.Paths.Has(link.Target) {
+			below[link.Target] = f
+		}
+	}
+	return below
+}
+
 // link gives files their further paths.
-func (s *state) link(links []inventory.Link) {
+func (s *state) link(links []inventory.Link, below map[string]*file) {
 	for _, link := range links {
 		if f, ok := s.files[link.Target]; ok {
+			s.files[link.Path] = f
+		} else if f, ok := below[link.Target]; ok {
 			s.files[link.Path] = f
 		}
 		if content, ok := s.releases[link.Target]; ok && isRelease(link.Path) {
@@ -110,12 +144,13 @@ func (s *state) packages() []inventory.Package {
 			path = f.path
 		}
 		for _, p := range f.packages {
-			id := identify(p, f.path)
-			if seen[id] {
+			// By the path it is shown at: another file may be at its first one now.
+			shown := identify(p, path)
+			if seen[shown] {
 				continue
 			}
-			seen[id] = true
-			p.Location, p.Layer = path, s.first[id]
+			seen[shown] = true
+			p.Location, p.Layer = path, s.first[identify(p, f.path)]
 			p.Licenses = slices.Clone(p.Licenses)
 			all = append(all, p)
 		}

@@ -53,6 +53,17 @@ func TestMergeRareFiles(t *testing.T) {
 		{"hard link replaced", [][]entry{
 			append(slices.Clone(base), entry{Name: "x", Link: a}), {{Name: ".wh.app"}}, {{Name: "x", Content: "other"}},
 		}, []string{}},
+		{"hard link's target gets a whiteout in its own layer", [][]entry{base, {{Name: "x", Link: a}, {Name: "app/node_modules/a/.wh.package.json"}}}, []string{"a@1 x #0", "b@1 " + b + " #0"}},
+		{"opaque folder, then its files again, then a whiteout", [][]entry{base, {{Name: "app/.wh..wh..opq"}, npm("app", "a", "1"), npm("app", "b", "2")}, {{Name: "app/node_modules/.wh.b"}}}, []string{"a@1 " + a + " #0"}},
+		{"opaque root keeps its own layer, whatever the order", [][]entry{base, {npm("app", "a", "2"), {Name: "./.wh..wh..opq"}, npm("srv", "c", "1")}}, []string{"a@2 " + a + " #1", "c@1 srv/node_modules/c/package.json #1"}},
+		{"opaque by an absolute path", [][]entry{base, {{Name: "/app/../app/.wh..wh..opq"}}}, []string{}},
+		{"whiteout of a folder's file, folder replaced by a file, and back", [][]entry{base, {{Name: "app/node_modules/.wh.a"}}, {{Name: "app/node_modules", Content: "x"}}, {{Name: "app/node_modules/"}, npm("app", "b", "1")}}, []string{"b@1 " + b + " #3"}},
+		{"folder becomes a hard link", [][]entry{append(slices.Clone(base), entry{Name: "plain", Content: "x"}), {{Name: "app", Link: "plain"}}}, []string{}},
+		{"three of one path in one archive, the last a folder", [][]entry{base, {npm("app", "a", "2"), link(a, "x"), {Name: a + "/"}}}, []string{"b@1 " + b + " #0"}},
+		{"whiteout with dots in its path", [][]entry{base, {{Name: "../app/x/../node_modules/.wh.a"}}}, []string{"b@1 " + b + " #0"}},
+		{"whiteout of a whiteout", [][]entry{base, {{Name: "app/node_modules/.wh..wh.a"}}}, both},
+		{"long names", [][]entry{{npm(strings.Repeat("long/", 60)+"app", "a", "1")}, {{Name: strings.Repeat("long/", 60) + ".wh.app"}}}, []string{}},
+		{"non-ASCII names", [][]entry{{npm("приложение/ünï", "a", "1")}, {{Name: "приложение/.wh.ünï"}}}, []string{}},
 		{"hard link over a package", [][]entry{base, {{Name: b, Link: a}}}, []string{"a@1 " + a + " #0"}},
 	}
 	for _, tt := range tests {
@@ -130,18 +141,5 @@ func TestMergeWindows(t *testing.T) {
 	merge.Windows(&image, "10.0")
 	if diff := cmp.Diff(want, codes()); diff != "" {
 		t.Errorf("foreign: notes differ (-want +got):\n%s", diff)
-	}
-}
-
-// TestMergeModules: of a distribution made of modules not all are compared,
-// which its report must say.
-func TestMergeModules(t *testing.T) {
-	layers := []inventory.Layer{{
-		Releases: []inventory.Release{{Path: "etc/os-release", Content: "ID=sles\nVERSION_ID=15.5\n"}},
-		Packages: []inventory.Package{{Type: "rpm", Name: "p", Version: "1-1", Location: "x"}},
-	}}
-	got := merge.Merge("e", layers, nil)
-	if len(got.Notes) != 1 || got.Notes[0].Code != verdict.NoteEcosystemNotCovered || !strings.Contains(got.Notes[0].Message, "sles 15.5") {
-		t.Errorf("got notes %+v", got.Notes)
 	}
 }

@@ -70,6 +70,8 @@ func (c *Checker) look(ctx context.Context, p state.Place) (sight, error) {
 		return sight{missing: state.MissingGone}, nil
 	case ctx.Err() != nil:
 		return sight{}, fmt.Errorf("look for %s: %w", p.Event().Reference(), ctx.Err())
+	case errors.Is(err, registry.ErrPaused): // it is there; the look can wait
+		return sight{}, err
 	default:
 		c.Log.Info("registry out of reach", zap.String("registry", p.Registry), zap.Error(err))
 		return sight{missing: state.MissingUnreachable}, nil

@@ -13,8 +13,8 @@ import (
 
 // Again asks once more for a scan that failed, as somebody did before and under
 // a new id. An image that is gone meanwhile is left alone.
-func (p *Planner) Again(ctx context.Context, j state.Job, before, id string) error {
-	i := slices.IndexFunc(j.Requesters, func(r state.Requester) bool { return r.ID == before })
+func (p *Planner) Again(ctx context.Context, j state.Job, before func(requester string) bool, id string) error {
+	i := slices.IndexFunc(j.Requesters, func(r state.Requester) bool { return before(r.ID) })
 	if i < 0 {
 		return nil
 	}

@@ -61,7 +61,7 @@ func Read(ctx context.Context, reg Content, repository string, d events.Digest) 
 	img := state.Image{Digest: d, MediaType: m.MediaType, Status: verdict.Unscanned}
 	switch m.Class {
 	case registry.Index:
-		return index(img, m)
+		return index(ctx, reg, repository, img, m)
 	case registry.Image:
 		return platformImage(ctx, reg, repository, img, m)
 	default:
@@ -76,23 +76,78 @@ func because(reason string) string {
 	return ": " + reason
 }
 
-// index keeps the children that are images: attestations and children of no
-// platform are none.
-func index(img state.Image, m registry.Manifest) (state.Image, error) {
-	for _, c := range m.Children {
-		if c.Attestation || c.Platform.OS == "" || c.Platform.OS == "unknown" {
-			continue
-		}
-		d, err := events.ParseDigest(c.Digest)
-		if err != nil {
-			return img, fmt.Errorf("child of index %s: %w", img.Digest, err)
-		}
-		img.Children = append(img.Children, state.Child{Digest: d, Platform: events.Platform(c.Platform)})
+const (
+	// nestedIndexes is how deep indexes are followed into each other: two, as
+	// where an index of releases holds one of platforms.
+	nestedIndexes = 2
+	// nestedImages bounds the images of an index and those inside it: as many as
+	// one index may name.
+	nestedImages = 1000
+)
+
+// index keeps the children that are images: attestations and children of an
+// unknown platform are none.
+func index(ctx context.Context, reg Content, repository string, img state.Image, m registry.Manifest) (state.Image, error) {
+	var err error
+	if img.Children, err = children(ctx, reg, repository, m, nestedIndexes); err != nil {
+		return img, fmt.Errorf("child of index %s: %w", img.Digest, err)
 	}
 	if len(img.Children) == 0 {
 		return img, fmt.Errorf("index %s: %w: it names no image for any platform", img.Digest, ErrNotImage)
 	}
 	return img, nil
+}
+
+// children are the images of an index and of the indexes inside it, so many
+// levels deep.
+func children(ctx context.Context, reg Content, repository string, m registry.Manifest, levels int) ([]state.Child, error) {
+	var all []state.Child
+	for _, c := range m.Children {
+		if c.Attestation || c.Platform.OS == "unknown" {
+			continue
+		}
+		d, err := events.ParseDigest(c.Digest)
+		if err != nil {
+			return nil, err
+		}
+		more := []state.Child{{Digest: d, Platform: events.Platform(c.Platform)}}
+		if c.Platform.OS == "" {
+			more, err = undeclared(ctx, reg, repository, d, levels)
+		}
+		if errors.Is(err, ErrNotImage) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, more...); len(all) > nestedImages {
+			return nil, fmt.Errorf("%w: more than %d images", registry.ErrTooLarge, nestedImages)
+		}
+	}
+	return all, nil
+}
+
+// undeclared reads the platform of a child whose index does not say it, which
+// is in the configuration, or the images of a child that is an index again.
+func undeclared(ctx context.Context, reg Content, repository string, d events.Digest, levels int) ([]state.Child, error) {
+	raw, mediaType, err := reg.Manifest(ctx, repository, string(d))
+	if err != nil {
+		return nil, err
+	}
+	m, err := registry.Classify(raw, mediaType)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Class == registry.Index && levels > 1:
+		return children(ctx, reg, repository, m, levels-1)
+	case m.Class == registry.Index:
+		return nil, fmt.Errorf("%w: indexes in each other, more than %d", registry.ErrTooLarge, nestedIndexes)
+	case m.Class != registry.Image:
+		return nil, ErrNotImage
+	}
+	img, err := platformImage(ctx, reg, repository, state.Image{Digest: d}, m)
+	return []state.Child{{Digest: d, Platform: img.Platform}}, err
 }
 
 func platformImage(ctx context.Context, reg Content, repository string, img state.Image, m registry.Manifest) (state.Image, error) {
@@ -106,6 +161,7 @@ func platformImage(ctx context.Context, reg Content, repository string, img stat
 	}
 	img.Config = descriptor(m.Config)
 	img.Platform = events.Platform(cfg.Platform)
+	img.OSVersion = cfg.OSVersion
 	img.Created = cfg.Created
 	for i, l := range m.Layers {
 		layer := state.ImageLayer{Descriptor: descriptor(l), Foreign: l.Foreign}

@@ -28,7 +28,7 @@ func (p *Planner) Fact(ctx context.Context, d bus.Delivery) error {
 	case events.ImagePushed:
 		return p.pushed(ctx, d, e)
 	case events.ImageDeleted:
-		return p.deleted(ctx, e)
+		return Verdict(p.deleted(ctx, e), p.Now().Sub(d.StoredAt))
 	default:
 		return nil
 	}
@@ -47,9 +47,14 @@ func (p *Planner) pushed(ctx context.Context, d bus.Delivery, e events.RegistryE
 		p.Condition(ctx, e.Registry, err)
 		return p.verdict(d, e, err)
 	}
+	pushed := e.OccurredAt
+	if pushed.IsZero() {
+		pushed = e.ReceivedAt // not every sender says when
+	}
 	out, err := p.Ensure(ctx, Target{
 		Registry: reg, Repository: e.Repository, Tag: e.Tag, Digest: e.Digest, Lane: events.LanePush,
-		Requester: "event/" + d.ID(), Origin: state.OriginPush, Rules: rules, Platforms: Platforms(rules), PushedAt: e.OccurredAt,
+		Requester: "event/" + d.ID(), Origin: state.OriginPush, Rules: rules, Platforms: Platforms(rules),
+		PushedAt: pushed, PushedBy: events.DateWebhook,
 	})
 	if err == nil && out.Untagged && d.Delivered <= tagLooks {
 		return bus.Later(tagPause<<(d.Delivered-1), errTagNotSet)

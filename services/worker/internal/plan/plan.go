@@ -56,10 +56,22 @@ type Target struct {
 	Rules      []registries.Rule
 	Platforms  func(events.Platform) bool
 	Force      bool      // scan again what is known
-	PushedAt   time.Time // the registry's word, where it gave one
-	// SeenAt is when the registry was seen to lead the tag to the digest, which
-	// saves asking it; zero: it is asked.
+	Refetch    time.Time // and read layers again that were read before; zero: none
+	// PushedAt is when PushedBy, a webhook or the registry, says that it was
+	// pushed; zero: neither does.
+	PushedAt time.Time
+	PushedBy events.DateSource
+	// Appeared says that it was not there at an earlier listing.
+	Appeared bool
+	// Created is the claim of an index's newest image; zero: not known.
+	Created time.Time
+	// SeenAt is when the registry was seen to lead the tags in Seen to the
+	// digest, which saves asking it; zero: it is asked.
 	SeenAt time.Time
+	Seen   []string
+	// Since is the revision of the places at SeenAt, where none of them had any
+	// of the tags; 0: it is not known who had them.
+	Since uint64
 	// Reserve is asked before each scan that is to be released and may wait;
 	// nil: any number may be. It is told of each digest again when planning is
 	// repeated.
@@ -85,7 +97,7 @@ func (p *Planner) Ensure(ctx context.Context, t Target) (Outcome, error) {
 }
 
 func (p *Planner) ensure(ctx context.Context, t Target) (Outcome, error) {
-	d, tag, err := resolve(ctx, t)
+	d, tags, err := resolve(ctx, t)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -93,18 +105,18 @@ func (p *Planner) ensure(ctx context.Context, t Target) (Outcome, error) {
 	if err != nil {
 		return Outcome{Digest: d}, err
 	}
-	if tag, err = p.moveTag(ctx, t, tag, img); err != nil {
+	if tags, err = p.moveTags(ctx, t, tags, img); err != nil {
 		return Outcome{Digest: d}, err
 	}
 	if !img.Index() && !t.covers(img.Platform) {
 		return Outcome{Digest: d}, nil
 	}
-	if err := p.place(ctx, t, tag, img, img.Index()); err != nil {
+	if err := p.place(ctx, t, tags, img, img.Index()); err != nil {
 		return Outcome{Digest: d}, err
 	}
-	out := Outcome{Digest: d, Untagged: tag != t.Tag}
+	out := Outcome{Digest: d, Untagged: t.Tag != "" && !slices.Contains(tags, t.Tag)}
 	if img.Index() {
-		return p.children(ctx, t, tag, out, img)
+		return p.children(ctx, t, tags, out, img)
 	}
 	return p.images(ctx, t, out, img)
 }
@@ -113,9 +125,9 @@ func (t Target) covers(pf events.Platform) bool { return t.Platforms == nil || t
 
 // resolve asks the registry for the digest. A tag that has moved on since the
 // push was announced is left out: the newer push has an event of its own.
-func resolve(ctx context.Context, t Target) (events.Digest, string, error) {
+func resolve(ctx context.Context, t Target) (events.Digest, []string, error) {
 	if !t.SeenAt.IsZero() {
-		return t.Digest, t.Tag, nil
+		return t.Digest, t.Seen, nil
 	}
 	ref := t.Tag
 	if t.Digest != "" {
@@ -123,24 +135,27 @@ func resolve(ctx context.Context, t Target) (events.Digest, string, error) {
 	}
 	desc, err := t.Registry.Head(ctx, t.Repository, ref)
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	d, err := events.ParseDigest(desc.Digest)
 	if err != nil {
-		return "", "", fmt.Errorf("resolve %s: %w", ref, err)
+		return "", nil, fmt.Errorf("resolve %s: %w", ref, err)
 	}
-	if t.Digest == "" || t.Tag == "" {
-		return d, t.Tag, nil
+	if t.Tag == "" {
+		return d, nil, nil
+	}
+	if t.Digest == "" {
+		return d, []string{t.Tag}, nil
 	}
 	if now, err := t.Registry.Head(ctx, t.Repository, t.Tag); err != nil || now.Digest != string(d) {
-		return d, "", nil //nolint:nilerr // the digest is what was asked for; a tag that cannot be read now is no tag of it
+		return d, nil, nil //nolint:nilerr // the digest is what was asked for; a tag that cannot be read now is no tag of it
 	}
-	return d, t.Tag, nil
+	return d, []string{t.Tag}, nil
 }
 
 // children plans the platform images of an index. One that cannot be planned
 // does not keep the others from it.
-func (p *Planner) children(ctx context.Context, t Target, tag string, out Outcome, index state.Image) (Outcome, error) {
+func (p *Planner) children(ctx context.Context, t Target, tags []string, out Outcome, index state.Image) (Outcome, error) {
 	var errs []error
 	for _, child := range index.Children {
 		if !t.covers(child.Platform) {
@@ -148,7 +163,7 @@ func (p *Planner) children(ctx context.Context, t Target, tag string, out Outcom
 		}
 		img, err := p.Describe(ctx, t.Registry, t.Repository, child.Digest)
 		if err == nil {
-			err = p.place(ctx, t, tag, img, false)
+			err = p.place(ctx, t, tags, img, false)
 		}
 		if err == nil {
 			out, err = p.images(ctx, t, out, img)
@@ -180,7 +195,7 @@ func (p *Planner) images(ctx context.Context, t Target, out Outcome, img state.I
 }
 
 // place records a sighting of the image.
-func (p *Planner) place(ctx context.Context, t Target, tag string, img state.Image, index bool) error {
+func (p *Planner) place(ctx context.Context, t Target, tags []string, img state.Image, index bool) error {
 	now := p.Now()
 	names := make([]string, 0, len(t.Rules))
 	for _, r := range t.Rules {
@@ -195,14 +210,15 @@ func (p *Planner) place(ctx context.Context, t Target, tag string, img state.Ima
 			*pl = state.Place{
 				Registry: t.Registry.Name(), Host: t.Registry.Host(), Repository: t.Repository,
 				Digest: img.Digest, Index: index, Platform: img.Platform,
-				FirstSeen: now, Origin: t.Origin,
+				FirstSeen: now, Origin: t.Origin, Appeared: t.Appeared,
 			}
 		}
 		pl.Sighted(now)
-		if !t.PushedAt.IsZero() {
-			pl.PushedAt = t.PushedAt
+		pl.Pushed(t.PushedAt, t.PushedBy)
+		if made := made(t, img); !made.IsZero() {
+			pl.Created = made
 		}
-		tagged, ruled := addTag(pl, tag, now), p.setRules(pl, names)
+		tagged, ruled := addTags(pl, tags, now), p.setRules(pl, names)
 		changed = tagged || ruled || changed
 		pl.Retention, pl.CheckEvery = p.Registries.Keep(t.Rules, pl.Rules)
 		if changed {
@@ -219,19 +235,27 @@ func (p *Planner) place(ctx context.Context, t Target, tag string, img state.Ima
 	return p.Checker.Announce(ctx, rec)
 }
 
-func addTag(pl *state.Place, tag string, now time.Time) bool {
-	if tag == "" {
-		return false
+// made is the claim of the image's configuration, an index's that of its
+// newest image.
+func made(t Target, img state.Image) time.Time {
+	if img.Index() {
+		return t.Created
 	}
-	if _, has := pl.Tags[tag]; has {
-		return false
-	}
+	return img.Created
+}
+
+func addTags(pl *state.Place, tags []string, now time.Time) (added bool) {
 	pl.Tags = maps.Clone(pl.Tags)
-	if pl.Tags == nil {
-		pl.Tags = map[string]time.Time{}
+	for _, tag := range tags {
+		if _, has := pl.Tags[tag]; has {
+			continue
+		}
+		if pl.Tags == nil {
+			pl.Tags = map[string]time.Time{}
+		}
+		pl.Tags[tag], added = now, true
 	}
-	pl.Tags[tag] = now
-	return true
+	return added
 }
 
 // setRules adds the rules that ask now to those that did before and are still
@@ -250,39 +274,68 @@ func (p *Planner) setRules(pl *state.Place, names []string) bool {
 	return changed
 }
 
-// moveTag takes the tag from the images it pointed at before. It returns the
-// tag, blank where another image got it after it was seen to lead to this one.
-func (p *Planner) moveTag(ctx context.Context, t Target, tag string, img state.Image) (string, error) {
-	if tag == "" {
-		return "", nil
+// moveTags takes the tags from the images they led to before. It returns those
+// that are this image's: not the ones that another image got after they were
+// seen to lead to this one. Only for tags that are new here it looks at the
+// repository's other images, which is dear.
+func (p *Planner) moveTags(ctx context.Context, t Target, tags []string, img state.Image) ([]string, error) {
+	here, err := p.State.Places.Get(ctx, state.PlaceKey(img.Digest, t.Registry.Name(), t.Repository))
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return nil, err
 	}
-	var moved []string
-	overtaken := false
-	err := p.State.Places.All(ctx, state.PlacesOfRepository(t.Registry.Name(), t.Repository), func(r state.Record[state.Place]) error {
-		since, has := r.Value.Tags[tag]
-		if has && r.Value.Digest != img.Digest && !isChild(img, r.Value.Digest) {
-			moved = append(moved, r.Key)
-			overtaken = overtaken || !t.SeenAt.IsZero() && since.After(t.SeenAt)
+	arrived := slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { _, has := here.Value.Tags[tag]; return has })
+	if len(arrived) == 0 {
+		return tags, nil
+	}
+	moved := map[string][]string{} // by the place that had them
+	overtaken := map[string]bool{}
+	err = p.others(ctx, t, func(r state.Record[state.Place]) error {
+		if r.Value.Digest == img.Digest || isChild(img, r.Value.Digest) {
+			return nil
+		}
+		for _, tag := range arrived {
+			since, has := r.Value.Tags[tag]
+			switch {
+			case !has:
+			case !t.SeenAt.IsZero() && since.After(t.SeenAt):
+				overtaken[tag] = true
+			default:
+				moved[r.Key] = append(moved[r.Key], tag)
+			}
 		}
 		return nil
 	})
-	if err != nil || overtaken {
-		return "", err
+	if err != nil {
+		return nil, err
 	}
-	for _, key := range moved {
-		if err := p.takeTag(ctx, key, tag); err != nil {
-			return "", err
+	for key, gone := range moved {
+		gone = slices.DeleteFunc(gone, func(tag string) bool { return overtaken[tag] })
+		if err := p.takeTags(ctx, key, gone); err != nil {
+			return nil, err
 		}
 	}
-	return tag, nil
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return overtaken[tag] }), nil
 }
 
-func (p *Planner) takeTag(ctx context.Context, key, tag string) error {
+// others calls each for the places in the target's repository that may have its
+// tags.
+func (p *Planner) others(ctx context.Context, t Target, each func(state.Record[state.Place]) error) error {
+	filter := state.PlacesOfRepository(t.Registry.Name(), t.Repository)
+	if t.Since > 0 {
+		return p.State.Places.Since(ctx, filter, t.Since, each)
+	}
+	return p.State.Places.All(ctx, filter, each)
+}
+
+func (p *Planner) takeTags(ctx context.Context, key string, tags []string) error {
 	rec, err := p.State.Places.Change(ctx, failpoint.PlanPlace, key, func(pl *state.Place, exists bool) error {
-		if _, has := pl.Tags[tag]; !exists || !has || pl.Expired {
+		before := len(pl.Tags)
+		for _, tag := range tags {
+			delete(pl.Tags, tag)
+		}
+		if !exists || pl.Expired || len(pl.Tags) == before {
 			return state.ErrUnchanged
 		}
-		delete(pl.Tags, tag)
 		pl.Announce = events.ImageChanged
 		return nil
 	})
@@ -313,6 +366,7 @@ func (p *Planner) since(ctx context.Context, t Target, d events.Digest) error {
 func (t Target) requester(now time.Time) (r state.Requester, pool string) {
 	r = state.Requester{
 		ID: t.Requester, Lane: t.Lane, Registry: t.Registry.Name(), Repository: t.Repository, At: now,
+		Refetch: t.Refetch,
 	}
 	pool = events.AnyPool
 	for _, rule := range t.Rules {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/bus"
@@ -34,7 +35,7 @@ func (p *Planner) Request(ctx context.Context, d bus.Delivery) error {
 		ID: e.Request, Reference: d.About(), State: state.RequestPlanned, CreatedAt: d.Time(),
 		Registry: e.Registry, Repository: e.Repository,
 	}
-	out, err := p.request(ctx, e)
+	out, err := p.request(ctx, e, d.Time())
 	req.Scans = out.Images
 	switch {
 	case err != nil && !final(err):
@@ -71,15 +72,21 @@ func final(err error) bool {
 		errors.Is(err, registry.ErrUnsupported) || errors.Is(err, registry.ErrUnavailable)
 }
 
-func (p *Planner) request(ctx context.Context, e events.ImageRequested) (Outcome, error) {
+// request plans what was asked for at a moment.
+func (p *Planner) request(ctx context.Context, e events.ImageRequested, asked time.Time) (Outcome, error) {
 	reg, err := p.Registries.Get(e.Registry)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return p.Ensure(ctx, Target{
+	t := Target{
 		Registry: reg, Repository: e.Repository, Tag: e.Tag, Digest: e.Digest, Lane: events.LaneDemand,
-		Requester: "request/" + e.Request, Origin: state.OriginRequest, Rules: p.Covering(e.Registry, e.Repository, e.Tag), Platforms: named(e.Platforms), Force: e.Force,
-	})
+		Requester: "request/" + e.Request, Origin: state.OriginRequest, Rules: p.Covering(e.Registry, e.Repository, e.Tag),
+		Platforms: named(e.Platforms), Force: e.Force || e.Refetch,
+	}
+	if e.Refetch {
+		t.Refetch = asked
+	}
+	return p.Ensure(ctx, t)
 }
 
 // named covers the platforms a user named, as os/architecture[/variant]; none

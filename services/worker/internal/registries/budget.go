@@ -35,16 +35,18 @@ const (
 // it had last.
 type budget struct {
 	table  *state.Table[state.Budget]
+	wishes *state.Table[state.Pauses]
 	name   string // of the registry
+	asker  string // who the registry speaks to: its address and our credential
 	worker string
 	limits config.Limits
 	log    *zap.Logger
 	now    func() time.Time
 
-	turn chan struct{} // held by whoever leases
+	resting registry.Pauses // those of the record, which Set follows, and our own
+	turn    chan struct{}   // held by whoever leases
 
 	mu      sync.Mutex
-	resting registry.Rest
 	from    time.Time // when what is leased may be used
 	until   time.Time // until when
 	left    int
@@ -52,24 +54,27 @@ type budget struct {
 	alone   *rate.Limiter
 }
 
-func newBudget(table *state.Table[state.Budget], cfg config.Registry, worker string, log *zap.Logger) *budget {
+func newBudget(st *state.Store, cfg config.Registry, worker string, log *zap.Logger) *budget {
 	limits := registry.Limits(cfg)
 	return &budget{
-		table: table, name: cfg.Name, worker: worker, limits: limits, log: log, now: time.Now,
+		table: st.Budgets, wishes: st.Pauses, name: cfg.Name, asker: cfg.Host() + " " + cfg.Credential, worker: worker, limits: limits, log: log, now: time.Now,
 		turn: make(chan struct{}, 1), workers: 1,
 		alone: rate.NewLimiter(rate.Limit(limits.RequestsPerSecond), 1),
 	}
 }
 
 // Wait waits for a request that is this worker's to send.
-func (b *budget) Wait(ctx context.Context) (inFlight int, err error) {
+func (b *budget) Wait(ctx context.Context, about registry.Part) (inFlight int, err error) {
 	for {
-		if err := b.resting.Check(b.now()); err != nil {
+		if err := b.resting.Check(about, b.now()); err != nil {
 			return 0, err
 		}
 		at, ok := b.take(ctx)
 		if ok {
-			return b.share(), sleep(ctx, at.Sub(b.now()))
+			if err := sleep(ctx, at.Sub(b.now())); err != nil {
+				return 0, err
+			}
+			return b.share(), b.resting.Check(about, b.now()) // it may have been told meanwhile
 		}
 		if !at.IsZero() { // there are some, too late for this one
 			return 0, registry.UsedUp(at.Sub(b.now()))
@@ -124,7 +129,6 @@ func (b *budget) lease(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.from, b.until, b.left, b.workers = from, until.Add(stale), n, len(rec.Value.Workers)
-	b.resting.Set(rec.Value.Rest, rec.Value.Why)
 	return nil
 }
 
@@ -176,26 +180,6 @@ func (b *budget) unshared(ctx context.Context, cause error) (int, error) {
 		return 0, registry.UsedUp(0)
 	}
 	return b.share(), nil
-}
-
-// Rest leaves the registry alone, everywhere.
-func (b *budget) Rest(ctx context.Context, until time.Time, why string) {
-	b.resting.Set(until, why)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
-	defer cancel()
-	_, err := b.table.Change(ctx, failpoint.RegistryBudget, b.name, func(rec *state.Budget, _ bool) error {
-		if !until.After(rec.Rest) {
-			return state.ErrUnchanged
-		}
-		rec.Rest, rec.Why = until, why
-		return nil
-	})
-	if err != nil {
-		b.log.Warn("registry's wish to be left alone not shared", zap.String("registry", b.name), zap.Error(err))
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.left = 0
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -1,7 +1,6 @@
 package registries
 
 import (
-	"errors"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -28,7 +27,7 @@ func TestLeasesKeepToTheRate(t *testing.T) {
 		now := begun
 		var workers []*budget
 		for i := range 5 {
-			workers = append(workers, newBudget(nil, limited(rps), strconv.Itoa(i), zap.NewNop()))
+			workers = append(workers, newBudget(&state.Store{}, limited(rps), strconv.Itoa(i), zap.NewNop()))
 		}
 		var rec state.Budget
 		given, last := 0, time.Time{}
@@ -53,7 +52,7 @@ func TestLeasesKeepToTheRate(t *testing.T) {
 func TestLeaseOfAWrongClock(t *testing.T) {
 	now := time.Now()
 	rec := state.Budget{Next: now.Add(time.Hour)}
-	if from, _, _ := newBudget(nil, limited(20), "a", zap.NewNop()).next(&rec, now); from.After(now) {
+	if from, _, _ := newBudget(&state.Store{}, limited(20), "a", zap.NewNop()).next(&rec, now); from.After(now) {
 		t.Errorf("the lease begins in %s", from.Sub(now))
 	}
 }
@@ -64,10 +63,10 @@ func TestBudgetIsShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := newBudget(st.Budgets, limited(1000), "a", zap.NewNop()), newBudget(st.Budgets, limited(1000), "b", zap.NewNop())
+	a, b := newBudget(st, limited(1000), "a", zap.NewNop()), newBudget(st, limited(1000), "b", zap.NewNop())
 	share := func(w *budget) int {
 		t.Helper()
-		n, err := w.Wait(t.Context())
+		n, err := w.Wait(t.Context(), registry.Everything)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,17 +81,9 @@ func TestBudgetIsShared(t *testing.T) {
 	if a.until.After(b.from.Add(stale)) {
 		t.Errorf("the leases overlap: until %s, from %s", a.until, b.from)
 	}
-	a.Rest(t.Context(), time.Now().Add(time.Hour), "status 429")
-	b.left = 0 // its lease is used up
-	var u *registry.Unavailable
-	for name, w := range map[string]*budget{"the one that was told": a, "the other": b} {
-		if _, err := w.Wait(t.Context()); !errors.As(err, &u) || u.RetryAfter < 59*time.Minute {
-			t.Errorf("%s: got %v, want an hour of rest", name, err)
-		}
-	}
-	other := newBudget(st.Budgets, config.Registry{Name: "other"}, "a", zap.NewNop())
-	if n := share(other); n == 0 {
-		t.Error("another registry rests, too")
+	other := newBudget(st, config.Registry{Name: "other"}, "a", zap.NewNop())
+	if n := share(other); n != 8 {
+		t.Errorf("another registry: %d in flight, want 8", n)
 	}
 }
 
@@ -104,9 +95,9 @@ func TestBudgetWithoutItsRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	server.Stop()
-	w := newBudget(st.Budgets, limited(1000), "a", zap.NewNop())
+	w := newBudget(st, limited(1000), "a", zap.NewNop())
 	w.workers = 3
-	if n, err := w.Wait(t.Context()); err != nil || n != 2 {
+	if n, err := w.Wait(t.Context(), registry.Everything); err != nil || n != 2 {
 		t.Errorf("got %d, %v, want 2 in flight", n, err)
 	}
 }

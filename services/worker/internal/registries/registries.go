@@ -53,8 +53,10 @@ type Set struct {
 	worker      string // this one, among those who share budgets
 
 	mu         sync.Mutex
-	budgets    *state.Table[state.Budget] // nil: not shared
+	shared     *state.Store            // for budgets; nil: not shared
+	pauses     map[string]state.Pauses // by registry
 	registries map[string]config.Registry
+	held       map[string]bool // whose credential is kept back
 	clients    map[string]client
 	rules      map[string]config.Rule
 	defaults   config.Defaults
@@ -65,13 +67,14 @@ type client struct {
 	*registry.Client
 
 	credential config.Resolved
+	budget     *budget // nil: not shared
 }
 
 // New returns a set that follows nothing yet: see Follow.
 func New(credentials Credentials, log *zap.Logger) *Set {
 	return &Set{
 		credentials: credentials, log: log.Named("registries"), worker: rand.Text(),
-		registries: map[string]config.Registry{}, clients: map[string]client{}, rules: map[string]config.Rule{},
+		registries: map[string]config.Registry{}, held: map[string]bool{}, clients: map[string]client{}, rules: map[string]config.Rule{},
 	}
 }
 
@@ -79,10 +82,10 @@ func New(credentials Credentials, log *zap.Logger) *Set {
 // that is configured now is known.
 func (s *Set) Follow(ctx context.Context, st *state.Store, ready func()) error {
 	s.mu.Lock()
-	s.budgets = st.Budgets
+	s.shared = st
 	s.mu.Unlock()
 	var synced sync.WaitGroup
-	synced.Add(3)
+	synced.Add(4)
 	go func() { synced.Wait(); ready() }()
 	return app.Group(ctx,
 		app.Part{Name: "registries", Run: func(ctx context.Context) error {
@@ -93,6 +96,9 @@ func (s *Set) Follow(ctx context.Context, st *state.Store, ready func()) error {
 		}},
 		app.Part{Name: "defaults", Run: func(ctx context.Context) error {
 			return app.Follow(ctx, st.Defaults, s.log, told(&synced, s.setDefaults))
+		}},
+		app.Part{Name: "pauses", Run: func(ctx context.Context) error {
+			return app.Follow(ctx, st.Pauses, s.log, told(&synced, s.setPauses))
 		}},
 	)
 }
@@ -110,14 +116,15 @@ func (s *Set) setRegistries(all map[string]state.Managed[config.Registry]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, c := range s.clients {
-		if now, still := all[name]; !still || !reflect.DeepEqual(now.Value, s.registries[name]) {
+		if now, still := all[name]; !still || state.Held(now) || !reflect.DeepEqual(now.Value, s.registries[name]) {
 			c.Close()
 			delete(s.clients, name)
 		}
 	}
 	clear(s.registries)
+	clear(s.held)
 	for name, r := range all {
-		s.registries[name] = r.Value
+		s.registries[name], s.held[name] = r.Value, state.Held(r)
 	}
 }
 
@@ -136,6 +143,18 @@ func (s *Set) setDefaults(all map[string]config.Defaults) {
 	s.defaults = all[state.DefaultsKey]
 }
 
+// setPauses tells the clients what registries have said to any worker.
+func (s *Set) setPauses(all map[string]state.Pauses) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pauses = all
+	for name, c := range s.clients {
+		if c.budget != nil {
+			c.budget.hear(all[name])
+		}
+	}
+}
+
 // Get returns a registry with its client, or ErrUnknown, or
 // ErrUnusable with the reason. The credential is read each time: one that was
 // replaced holds from the next call on.
@@ -145,6 +164,9 @@ func (s *Set) Get(name string) (Registry, error) {
 	cfg, known := s.registries[name]
 	if !known {
 		return Registry{}, fmt.Errorf("registry %q: %w", name, ErrUnknown)
+	}
+	if err := s.confirmed(cfg); err != nil {
+		return Registry{}, fmt.Errorf("registry %s: %w: %w", name, ErrUnusable, err)
 	}
 	cred, err := s.credentials(cfg.Credential)
 	if made, has := s.clients[name]; has && (err != nil || made.credential == cred) {
@@ -160,17 +182,33 @@ func (s *Set) Get(name string) (Registry, error) {
 	if before, has := s.clients[name]; has {
 		before.Close()
 	}
-	s.clients[name] = client{c, cred}
-	return Registry{c, cfg}, nil
+	s.clients[name] = c
+	return Registry{c.Client, cfg}, nil
+}
+
+// confirmed is an error where the registry's credential is kept back. Nothing is
+// sent then, not even without it: what an admin has not looked at yet need not
+// be the registry that was meant.
+func (s *Set) confirmed(cfg config.Registry) error {
+	if !s.held[cfg.Name] {
+		return nil
+	}
+	return fmt.Errorf("its credential is unconfirmed, and nothing is sent: an admin has to confirm that %s may be sent, with "+
+		"`landwaiter registries confirm %s`, or leave the credential out", cfg.Destination(), cfg.Name)
 }
 
 // client makes a client that shares the registry's budget.
-func (s *Set) client(cfg config.Registry, cred config.Resolved) (*registry.Client, error) {
+func (s *Set) client(cfg config.Registry, cred config.Resolved) (client, error) {
+	c := client{credential: cred}
 	opts := registry.Options{Logger: s.log}
-	if s.budgets != nil {
-		opts.Budget = newBudget(s.budgets, cfg, s.worker, s.log)
+	if s.shared != nil {
+		c.budget = newBudget(s.shared, cfg, s.worker, s.log)
+		c.budget.hear(s.pauses[cfg.Name])
+		opts.Budget = c.budget
 	}
-	return registry.New(cfg, cred, opts)
+	var err error
+	c.Client, err = registry.New(cfg, cred, opts)
+	return c, err
 }
 
 // Rules returns the registry's rules, in the order of their names. A rule that

@@ -104,12 +104,15 @@ func (s *Set) fresh(name, repository string) (*registry.Client, registry.Wanted,
 	if !known {
 		return nil, registry.Wanted{}, ErrUnknown
 	}
+	if err := s.confirmed(cfg); err != nil {
+		return nil, registry.Wanted{}, err
+	}
 	cred, err := s.credentials(cfg.Credential)
 	if err != nil {
 		return nil, registry.Wanted{}, err
 	}
 	c, err := s.client(cfg, cred)
-	return c, wanted(rules, repository), err
+	return c.Client, wanted(rules, repository), err
 }
 
 // wanted is what the rules are about.

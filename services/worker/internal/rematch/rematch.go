@@ -27,8 +27,10 @@ type Matcher struct {
 	State     *state.Store
 	Databases *assess.Databases
 	Teller    assess.Teller
-	Now       func() time.Time
-	Log       *zap.Logger
+	// Inventories reads what is stored.
+	Inventories *inventory.Decoder
+	Now         func() time.Time
+	Log         *zap.Logger
 }
 
 // Handle makes the image's verdict current. One that is current already, of an
@@ -39,13 +41,6 @@ func (m *Matcher) Handle(ctx context.Context, d bus.Delivery) error {
 	e, ok := d.Data().(events.VerdictRequested)
 	if !ok {
 		return bus.DeadLetter(fmt.Errorf("%s is no verdict request", d.Kind()))
-	}
-	current, err := m.Databases.Current(ctx)
-	if err != nil {
-		return err
-	}
-	if current != m.Databases.Version() {
-		return bus.Later(time.Second, errors.New("the current database is not open here yet"))
 	}
 	for {
 		rec, err := m.State.Images.Get(ctx, e.Digest.Token())
@@ -58,8 +53,20 @@ func (m *Matcher) Handle(ctx context.Context, d bus.Delivery) error {
 		if rec.Value.Inventory == "" {
 			return nil
 		}
-		if rec.Value.Database == current {
-			return m.finish(ctx, e.Digest)
+		// Of a verdict that is one version behind, and a wish for the database
+		// that is open here, it is known without asking which is newer. Else it
+		// is asked for after the record was read: no verdict is newer than it.
+		if !m.Databases.Replaced(e.Database, rec.Value.Database) {
+			current, err := m.Databases.Current(ctx)
+			if err != nil {
+				return err
+			}
+			if current != m.Databases.Version() {
+				return bus.Later(time.Second, errors.New("the current database is not open here yet"))
+			}
+			if rec.Value.Database == current {
+				return m.finish(ctx, e.Digest)
+			}
 		}
 		err = m.make(ctx, rec)
 		if !errors.Is(err, state.ErrConflict) {
@@ -82,7 +89,7 @@ func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error
 	if err != nil {
 		return err
 	}
-	inv, err := inventory.DecodeImage(raw)
+	inv, err := m.Inventories.Image(raw)
 	if err != nil {
 		return bus.DeadLetter(fmt.Errorf("inventory of %s: %w", img.Digest, err))
 	}
@@ -105,7 +112,27 @@ func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error
 	if rec, err = m.State.Images.Put(ctx, failpoint.RematchImage, rec); err != nil {
 		return err
 	}
-	return m.announce(ctx, rec.Value)
+	if rec.Value.Announced == rec.Value.Report {
+		return nil
+	}
+	if err := m.untold(ctx, img.Digest); err != nil {
+		return err
+	}
+	return m.announce(ctx, rec.Value, &v.Report)
+}
+
+// untold is an error while a scan that has ended has yet to tell of it: what it
+// read for that may be the verdict before this one, which must not be told
+// after it.
+func (m *Matcher) untold(ctx context.Context, d events.Digest) error {
+	job, err := m.State.Jobs.Get(ctx, d.Token())
+	if errors.Is(err, state.ErrNotFound) {
+		return nil
+	}
+	if err == nil && job.Value.State.Terminal() && !job.Value.Announced {
+		return bus.Later(time.Second, errors.New("the image's scan is to be told first"))
+	}
+	return err
 }
 
 // finish tells of a verdict that is current already: a crash may have kept
@@ -118,7 +145,7 @@ func (m *Matcher) finish(ctx context.Context, d events.Digest) error {
 		return err
 	}
 	if err == nil && !job.Value.Announced {
-		return nil
+		return m.untold(ctx, d)
 	}
 	img, err := m.State.Images.Get(ctx, d.Token())
 	if errors.Is(err, state.ErrNotFound) {
@@ -127,29 +154,33 @@ func (m *Matcher) finish(ctx context.Context, d events.Digest) error {
 	if err != nil {
 		return err
 	}
-	return m.announce(ctx, img.Value)
+	return m.announce(ctx, img.Value, nil)
 }
 
 // announce tells of the verdict, unless that was done or it is no other than
-// the one before. What a crash cut off is told when the wish comes again.
-func (m *Matcher) announce(ctx context.Context, img state.Image) error {
+// the one before. What a crash cut off is told when the wish comes again. report
+// is the image's; nil: it is read.
+func (m *Matcher) announce(ctx context.Context, img state.Image, report *verdict.Report) error {
 	if img.Announced == img.Report {
 		return nil
 	}
 	job := state.Job{Digest: img.Digest, Generation: img.Generation, StartedAt: img.MatchedAt, EndedAt: m.Now()}
-	err := m.State.Places.All(ctx, state.PlacesOfImage(img.Digest), func(p state.Record[state.Place]) error {
-		data := scan.Completed(job, img, p.Value)
+	places, err := m.Teller.Places(ctx, img.Digest)
+	if err != nil {
+		return err
+	}
+	for _, p := range places {
+		data := scan.Completed(job, img, p)
 		e, err := events.New(data, events.Meta{
-			ID:     fmt.Sprintf("verdict/%s/%d/%s/%s", plan.ScanID(job), img.Verdict, p.Value.Registry, p.Value.Repository),
-			Source: "worker/" + p.Value.Registry, Time: data.CompletedAt,
+			ID:     fmt.Sprintf("verdict/%s/%d/%s/%s", plan.ScanID(job), img.Verdict, p.Registry, p.Repository),
+			Source: "worker/" + p.Registry, Time: data.CompletedAt,
 		})
 		if err != nil {
 			return err
 		}
-		return m.Bus.Publish(ctx, failpoint.RematchCompleted, e)
-	})
-	if err != nil {
-		return err
+		if err := m.Bus.Publish(ctx, failpoint.RematchCompleted, e); err != nil {
+			return err
+		}
 	}
-	return m.Teller.Tell(ctx, img)
+	return m.Teller.TellAt(ctx, img, report, places)
 }

@@ -28,13 +28,17 @@ type outcome struct {
 }
 
 // judge is the one place that says what a scan's error means. Waiting for a
-// registry never counts.
+// registry never counts, nor for somebody who mends its configuration or
+// confirms its credential, nor does what the broker did not do: none of it says
+// anything about the image.
 func judge(err error, j state.Job, now time.Time, retry time.Duration) outcome {
 	var unavailable *registry.Unavailable
 	o := outcome{reason: err.Error(), class: classOf(err)}
 	switch {
 	case errors.As(err, &unavailable):
 		o.pause = max(unavailable.RetryAfter, patience(now.Sub(j.QueuedAt)))
+	case errors.Is(err, bus.ErrBroker), errors.Is(err, registries.ErrUnusable):
+		o.pause = patience(now.Sub(j.QueuedAt))
 	case permanent(err):
 		o.forever = true
 	default:
@@ -157,9 +161,24 @@ func (s *Scanner) dropped(ctx context.Context, mine state.Job) error {
 	return s.Announce(ctx, rec)
 }
 
+// errOlder is why a job goes on that was done: somebody asked meanwhile for its
+// layers to be read again.
+var errOlder = errors.New("its layers are to be read again")
+
 // finish ends a job whose report is stored.
 func (s *Scanner) finish(ctx context.Context, j state.Job) error {
-	return s.end(ctx, j, func(rec *state.Job) { rec.End(state.JobDone, "", s.Now()) })
+	older := false
+	err := s.end(ctx, j, func(rec *state.Job) {
+		if older = rec.Refetch().After(j.Refetch()); older {
+			rec.Release(s.Now(), 0, errOlder.Error())
+			return
+		}
+		rec.End(state.JobDone, "", s.Now())
+	})
+	if err == nil && older {
+		return bus.Later(0, errOlder)
+	}
+	return err
 }
 
 func (s *Scanner) end(ctx context.Context, j state.Job, alter func(*state.Job)) error {

@@ -79,7 +79,7 @@ func (s *Scanner) progress(ctx context.Context, j state.Job, kind events.Kind, p
 		return err
 	}
 	data := progress(kind, j, place.Value, status)
-	data.At = s.Now()
+	data.At, data.Worker = s.Now(), s.Worker
 	id := fmt.Sprintf("scan/%s/%s/%d", plan.ScanID(j), kind, data.Attempt)
 	e, err := events.New(data, events.Meta{ID: id, Source: "worker/" + r.Registry, Time: data.At})
 	if err != nil {
@@ -101,7 +101,9 @@ func (s *Scanner) inventory(ctx context.Context, j state.Job, img state.Image) (
 		reg, err := s.Registries.Get(r.Registry)
 		if err == nil {
 			var inv inventory.Image
-			if inv, err = s.layers(ctx, layers.Source{Registry: reg, Repository: r.Repository, Sweep: j.Lane == events.LaneSweep}, img); err == nil {
+			if inv, err = s.layers(ctx, layers.Source{
+				Registry: reg, Repository: r.Repository, Sweep: j.Lane == events.LaneSweep, Since: j.Refetch(),
+			}, img); err == nil {
 				return inv, reg.Settings.TrustGroup(), nil
 			}
 		}
@@ -142,7 +144,7 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 				return nil // the group has its error
 			}
 			src := from
-			src.Digest, src.Progress = l.Digest, func(n int64) { meter.Read(i, n) }
+			src.Digest, src.Size, src.Progress = l.Digest, l.Size, func(n int64) { meter.Read(i, n) }
 			inv, err := s.Shelf.Get(ctx, src)
 			if err != nil {
 				failed.Store(true)
@@ -157,7 +159,16 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 		return inventory.Image{}, err
 	}
 	s.Shelf.Ledger.Needed(ctx, from.Registry.Settings.TrustGroup(), len(sizes), sum(sizes))
-	return merge.Merge(s.Engine, made, history), nil
+	return Merge(s.Engine, made, history, img), nil
+}
+
+// Merge lays an image's layers over each other.
+func Merge(engine string, made []inventory.Layer, history []verdict.Layer, img state.Image) inventory.Image {
+	merged := merge.Merge(engine, made, history)
+	if img.Platform.OS == "windows" {
+		merge.Windows(&merged, img.OSVersion)
+	}
+	return merged
 }
 
 // Foreign is the inventory of a layer that is not in the registry.

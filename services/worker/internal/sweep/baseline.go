@@ -65,7 +65,7 @@ func (r *runner) listed(ctx context.Context, sw state.Sweep) error {
 	}
 	var gone []state.Record[state.Listing]
 	err = r.State.Listings.All(ctx, ">", func(rec state.Record[state.Listing]) error {
-		if _, known := r.Registries.Rule(rec.Key); !known {
+		if _, known := r.Registries.Rule(state.RuleOfListing(rec.Key)); !known {
 			gone = append(gone, rec)
 		}
 		return nil

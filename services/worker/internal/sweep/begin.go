@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/rule"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
 	"github.com/landwaiter/landwaiter/services/worker/internal/registries"
@@ -37,14 +38,21 @@ func (r *runner) begin(ctx context.Context) error {
 }
 
 // asking returns the rules in whose name a sweep asks for an image. One without
-// a rule of its own asks in the name of those that mean the image, as a user
-// who asks for it does.
-func (r *runner) asking(rule registries.Rule, repository, tag string) (rules []registries.Rule, platforms func(events.Platform) bool) {
-	if rule.Name == "" {
-		return r.Planner.Covering(rule.Registry, repository, tag), nil
+// a rule of its own asks in the name of those that mean the image by any of its
+// tags, as a user who asks for it does.
+func (r *runner) asking(rule registries.Rule, repository string, tags []string) (rules []registries.Rule, platforms func(events.Platform) bool) {
+	if rule.Name != "" {
+		rules = []registries.Rule{rule}
+		return rules, plan.Platforms(rules)
 	}
-	rules = []registries.Rule{rule}
-	return rules, plan.Platforms(rules)
+	for _, tag := range tags {
+		for _, covering := range r.Planner.Covering(rule.Registry, repository, tag) {
+			if !slices.ContainsFunc(rules, func(r registries.Rule) bool { return r.Name == covering.Name }) {
+				rules = append(rules, covering)
+			}
+		}
+	}
+	return rules, nil
 }
 
 // again asks once more for the scans that failed before the sweep was started
@@ -59,7 +67,7 @@ func (r *runner) again(ctx context.Context, rule registries.Rule) error {
 		if err := r.reserve(ctx, job.Digest, limit(rule.Scanners)); err != nil {
 			return err
 		}
-		switch err := r.Planner.Again(ctx, job, sw.RequesterBefore(), sw.Requester()); {
+		switch err := r.Planner.Again(ctx, job, sw.AskedBefore, sw.Requester()); {
 		case errors.Is(err, registries.ErrUnknown), errors.Is(err, registries.ErrUnusable):
 			return r.end(ctx, state.SweepFailed, err)
 		case err != nil:
@@ -73,14 +81,36 @@ func (r *runner) again(ctx context.Context, rule registries.Rule) error {
 }
 
 func (r *runner) failedBefore(ctx context.Context, sw state.Sweep) ([]state.Job, error) {
-	before := sw.RequesterBefore()
-	var failed []state.Job
+	var failed, cancelled []state.Job
 	err := r.State.Jobs.All(ctx, ">", func(rec state.Record[state.Job]) error {
-		if j := rec.Value; j.State == state.JobFailed &&
-			slices.ContainsFunc(j.Requesters, func(r state.Requester) bool { return r.ID == before }) {
+		switch j := rec.Value; {
+		case sw.TookBack(j):
+			cancelled = append(cancelled, j)
+		case j.State == state.JobFailed && slices.ContainsFunc(j.Requesters, func(r state.Requester) bool { return sw.AskedBefore(r.ID) }):
 			failed = append(failed, j)
 		}
 		return nil
 	})
+	for _, j := range cancelled {
+		if err == nil {
+			err = r.placed(ctx, sw, &j)
+		}
+		failed = append(failed, j)
+	}
 	return failed, err
+}
+
+// placed puts the sweep back among those who want a scan that was cancelled with
+// it, at a place where it would find the image.
+func (r *runner) placed(ctx context.Context, sw state.Sweep, j *state.Job) error {
+	m, err := rule.Compile(sw.Rule)
+	if err != nil {
+		return err
+	}
+	return r.State.Places.All(ctx, state.PlacesOfImage(j.Digest), func(rec state.Record[state.Place]) error {
+		if p := rec.Value; p.Registry == sw.Rule.Registry && m.Repository(p.Repository) {
+			j.Requesters = []state.Requester{{ID: sw.RequesterBefore(), Registry: p.Registry, Repository: p.Repository, Rules: []string{sw.Rule.Name}}}
+		}
+		return nil
+	})
 }

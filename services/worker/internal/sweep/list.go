@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/landwaiter/landwaiter/services/internal/bus"
 	"github.com/landwaiter/landwaiter/services/internal/registry"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
@@ -19,8 +20,7 @@ const pageSize = 100
 // The record moves on after each.
 func (r *runner) list(ctx context.Context, reg registries.Registry, rule registries.Rule) error {
 	for {
-		sw := r.sweep()
-		for _, repository := range sw.Page {
+		for _, repository := range r.sweep().Page {
 			if err := r.repository(ctx, reg, rule, repository); err != nil {
 				return err
 			}
@@ -28,40 +28,50 @@ func (r *runner) list(ctx context.Context, reg registries.Registry, rule registr
 				return err
 			}
 		}
-		sw = r.sweep()
-		if sw.Listed {
-			if err := r.listed(ctx, sw); err != nil {
-				return err
-			}
-			return r.next(ctx, state.SweepChecking)
-		}
-		page, next, err := r.page(ctx, reg, rule, sw.Next)
-		if err != nil {
-			r.Planner.Condition(ctx, reg.Name(), err)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("list %s: %w", reg.Name(), context.Cause(ctx))
-		case errors.Is(err, registry.ErrUnavailable) && sw.Cursor == "" && len(sw.Page) == 0:
-			return r.unreachable(ctx, rule, err)
-		case err != nil:
-			// What was listed so far stands; the rest is unknown, and unknown
-			// never means gone.
-			return r.save(ctx, func(sw *state.Sweep) {
-				sw.Note(err.Error())
-				sw.Fail(plan.Class(err), 1)
-				sw.Listed, sw.Page = true, nil
-			})
-		}
-		if err := r.save(ctx, func(sw *state.Sweep) {
-			sw.Page, sw.Next, sw.Listed, sw.Whole = page, next, next == "", next == ""
-		}); err != nil {
+		if err := r.turnPage(ctx, reg, rule); err != nil || r.sweep().Phase != state.SweepListing {
 			return err
 		}
 		if err := r.pace(); err != nil {
 			return err
 		}
 	}
+}
+
+// turnPage goes on to the next page, or to what follows the last.
+func (r *runner) turnPage(ctx context.Context, reg registries.Registry, rule registries.Rule) error {
+	sw := r.sweep()
+	switch {
+	case len(sw.Behind) > 0:
+		return r.reopen(ctx)
+	case sw.Listed:
+		if err := r.listed(ctx, sw); err != nil {
+			return err
+		}
+		return r.next(ctx, state.SweepChecking)
+	}
+	page, next, err := r.page(ctx, reg, rule, sw.Next)
+	if err != nil && !ours(err) {
+		r.Planner.Condition(ctx, reg.Name(), err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("list %s: %w", reg.Name(), context.Cause(ctx))
+	case ours(err), errors.Is(err, registry.ErrPaused):
+		return err
+	case errors.Is(err, registry.ErrUnavailable) && sw.Cursor == "" && len(sw.Page) == 0:
+		return r.unreachable(ctx, rule, err)
+	case err != nil:
+		// What was listed so far stands; the rest is unknown, and unknown
+		// never means gone.
+		return r.save(ctx, func(sw *state.Sweep) {
+			sw.Note(err.Error())
+			sw.Fail(plan.Class(err), 1)
+			sw.Listed, sw.Page = true, nil
+		})
+	}
+	return r.save(ctx, func(sw *state.Sweep) {
+		sw.Page, sw.Next, sw.Listed, sw.Whole = page, next, next == "", next == ""
+	})
 }
 
 // page returns the next repositories of the rule. Where the rule names each by
@@ -117,9 +127,14 @@ func (r *runner) repository(ctx context.Context, reg registries.Registry, rule r
 	w := r.halted.take(r.requester(), repository)
 	if w == nil {
 		w = &repositoryWork{repository: repository}
-		var err error
-		if w.found, w.tags, err = r.candidates(ctx, reg, rule, repository); err != nil {
+		if err := r.candidates(ctx, reg, rule, w); err != nil {
+			if ours(err) {
+				return err
+			}
 			r.Planner.Condition(ctx, reg.Name(), err)
+			if errors.Is(err, registry.ErrPaused) {
+				return err
+			}
 			w.errs = append(w.errs, err)
 		}
 	}
@@ -133,12 +148,19 @@ func (r *runner) repository(ctx context.Context, reg registries.Registry, rule r
 		r.halted.keep(r.requester(), w)
 		return err
 	}
+	if err := r.remember(ctx, rule.Name, w); err != nil {
+		return err
+	}
+	if err := r.turnOver(ctx); err != nil {
+		return err
+	}
 	return r.save(ctx, func(sw *state.Sweep) {
 		sw.Cursor = repository
 		sw.Page = after(sw.Page, repository)
 		sw.Counts.Repositories++
 		sw.Counts.Tags += w.tags
 		sw.Counts.Images += w.images
+		w.tell(sw)
 		if err := errors.Join(w.errs...); err != nil && !onlyGone(err) {
 			sw.Note(fmt.Sprintf("%s: %v", repository, err))
 			sw.Fail(plan.Class(err), 1)
@@ -146,6 +168,10 @@ func (r *runner) repository(ctx context.Context, reg registries.Registry, rule r
 		}
 	})
 }
+
+// ours reports whether it was not the registry that failed: then nothing is
+// known about it, and the turn is to be done again.
+func ours(err error) bool { return errors.Is(err, bus.ErrBroker) }
 
 // onlyGone reports whether all that went wrong is that something is gone since
 // it was listed.

@@ -14,14 +14,16 @@ import (
 // seen all the same: nobody need ask for them, and for each of their tags,
 // again.
 func (r *runner) passOver(ctx context.Context, reg registries.Registry, found, chosen []candidate) error {
-	leads := map[string]events.Digest{}
+	leads, plain := map[string]events.Digest{}, map[events.Digest]bool{}
 	for _, c := range found {
+		plain[c.digest] = c.placed && !c.index
 		for _, tag := range c.tags {
 			leads[tag] = c.digest
 		}
 	}
 	for _, c := range found {
-		if !c.placed || slices.ContainsFunc(chosen, func(o candidate) bool { return o.digest == c.digest }) {
+		taken := slices.ContainsFunc(chosen, func(o candidate) bool { return o.digest == c.digest })
+		if !c.placed || taken && !c.strays(leads, plain) {
 			continue
 		}
 		if err := r.seen(ctx, reg, c, c.digest, leads); err != nil {
@@ -38,6 +40,17 @@ func (r *runner) passOver(ctx context.Context, reg registries.Registry, found, c
 		}
 	}
 	return nil
+}
+
+// strays reports whether the image has a tag that another one has, too, and that
+// leads there: two pushes of a tag may cross.
+func (c *candidate) strays(leads map[string]events.Digest, plain map[events.Digest]bool) bool {
+	for tag, since := range c.had {
+		if to, listed := leads[tag]; listed && to != c.digest && plain[to] && !since.After(c.seen) {
+			return true
+		}
+	}
+	return false
 }
 
 // seen records the sighting of a candidate, or of an image in it, and takes

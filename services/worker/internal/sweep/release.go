@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
+	"github.com/landwaiter/landwaiter/services/internal/registry"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
 	"github.com/landwaiter/landwaiter/services/worker/internal/registries"
@@ -25,14 +26,21 @@ const poll = 300 * time.Millisecond
 // is not done.
 func (r *runner) release(ctx context.Context, reg registries.Registry, rule registries.Rule, w *repositoryWork) error {
 	for w.done < len(w.found) {
-		images, err := r.releaseOne(ctx, reg, rule, w.found[w.done])
-		if ctx.Err() != nil || errors.Is(err, errLost) || errors.Is(err, errWaiting) {
+		c := w.found[w.done]
+		images, err := r.releaseOne(ctx, reg, rule, c)
+		if ctx.Err() != nil || errors.Is(err, errLost) || errors.Is(err, errWaiting) || errors.Is(err, registry.ErrPaused) || ours(err) {
 			return err
 		}
 		w.done++
 		w.images += images
-		if err != nil {
+		switch {
+		case errors.Is(err, plan.ErrNotImage):
+			w.none(c)
+		case err != nil:
+			w.undated(c)
 			w.errs = append(w.errs, err)
+		case images == 0:
+			w.leave(c, state.LeftByPlatform)
 		}
 		if err := r.pace(); err != nil && w.done < len(w.found) {
 			return err
@@ -41,29 +49,20 @@ func (r *runner) release(ctx context.Context, reg registries.Registry, rule regi
 	return nil
 }
 
-// releaseOne plans a candidate under each of its tags. It returns how many
-// images there are.
+// releaseOne plans a candidate, under all of its tags at once. It returns how
+// many images there are.
 func (r *runner) releaseOne(ctx context.Context, reg registries.Registry, rule registries.Rule, c candidate) (int, error) {
-	images := 0
-	for i, tag := range c.tags {
-		rules, platforms := r.asking(rule, c.repository, tag)
-		out, err := r.Planner.Ensure(ctx, plan.Target{
-			Registry: reg, Repository: c.repository, Tag: tag, Digest: c.digest, Lane: events.LaneSweep,
-			Requester: r.requester(), Origin: origin(r.sweep()), Rules: rules, Platforms: platforms,
-			Force:  r.force() && i == 0,
-			SeenAt: c.seen, PushedAt: c.told,
-			Reserve: func(ctx context.Context, d events.Digest) error {
-				return r.reserve(ctx, d, limit(rule.Scanners))
-			},
-		})
-		if i == 0 {
-			images = len(out.Images)
-		}
-		if err != nil && !errors.Is(err, plan.ErrNotImage) {
-			return images, err
-		}
-	}
-	return images, nil
+	rules, platforms := r.asking(rule, c.repository, c.tags)
+	out, err := r.Planner.Ensure(ctx, plan.Target{
+		Registry: reg, Repository: c.repository, Seen: c.tags, Digest: c.digest, Lane: events.LaneSweep,
+		Requester: r.requester(), Origin: origin(r.sweep()), Rules: rules, Platforms: platforms,
+		Force: r.force(), Refetch: r.refetch(),
+		SeenAt: c.seen, Since: c.since, PushedAt: c.told, PushedBy: events.DateRegistry, Appeared: c.appeared, Created: c.created,
+		Reserve: func(ctx context.Context, d events.Digest) error {
+			return r.reserve(ctx, d, limit(rule.Scanners))
+		},
+	})
+	return len(out.Images), err
 }
 
 func (r *runner) requester() string {
@@ -74,7 +73,15 @@ func (r *runner) requester() string {
 // force reports whether also what is known is to be scanned.
 func (r *runner) force() bool {
 	sw := r.sweep()
-	return sw.Force || sw.Rule.ScanAll
+	return sw.Force || sw.Refetch || sw.Rule.ScanAll
+}
+
+// refetch is the moment before which no layer may have been read.
+func (r *runner) refetch() time.Time {
+	if sw := r.sweep(); sw.Refetch {
+		return sw.RequestedAt
+	}
+	return time.Time{}
 }
 
 func limit(scanners int) int {
@@ -188,13 +195,13 @@ func (r *runner) check(ctx context.Context, rule registries.Rule) error {
 	gone := 0
 	for _, p := range unseen {
 		p, err := r.Checker.Check(ctx, p)
-		if err != nil {
-			return err
-		}
-		if p.Missing == state.MissingGone {
+		if err == nil && p.Missing == state.MissingGone {
 			gone++
 		}
-		if err := r.pace(); err != nil { // whoever goes on does not check again what was
+		if err == nil {
+			err = r.pace()
+		}
+		if err != nil { // whoever goes on does not check again what was
 			return errors.Join(err, r.save(ctx, func(sw *state.Sweep) { sw.Counts.Gone += gone }))
 		}
 	}

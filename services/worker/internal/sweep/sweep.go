@@ -17,6 +17,7 @@ import (
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/bus"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+	"github.com/landwaiter/landwaiter/services/internal/registry"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/places"
 	"github.com/landwaiter/landwaiter/services/worker/internal/plan"
@@ -137,6 +138,8 @@ func (s *Sweeper) run(ctx context.Context, rec state.Record[state.Sweep]) error 
 		return bus.Later(0, errLost) // to see what became of it
 	case (errors.Is(err, errWaiting) || errors.Is(err, errTurn)) && ctx.Err() == nil:
 		return r.yield(ctx)
+	case errors.Is(err, registry.ErrPaused) && ctx.Err() == nil: // it waits for the registry, and keeps nobody from a slot
+		return errors.Join(lostIsFine(r.giveBack(ctx)), plan.Verdict(err, 0))
 	case ctx.Err() != nil:
 		return errors.Join(err, r.giveBack(context.WithoutCancel(ctx)))
 	default:

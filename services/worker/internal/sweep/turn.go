@@ -45,11 +45,20 @@ func (r *runner) pace() error {
 // repositoryWork is a repository being released: its images, and how far it is.
 type repositoryWork struct {
 	repository string
-	found      []candidate
+	memory     memory
+	listed     bool        // all there is was looked at
+	found      []candidate // that are to be scanned
 	tags       int
 	errs       []error
 	done       int // of found
 	images     int // in what is done
+	// What was listed and is not scanned: why, and those of it that have no place.
+	left   []state.LeftOut
+	passed []state.Passed
+	// immutable says that tags stay where they are, tagBytes what the remembered
+	// ones take.
+	immutable bool
+	tagBytes  int
 }
 
 // halts keeps where a turn stopped within a repository, so that this worker's

@@ -5,6 +5,7 @@ package version
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/google/osv-scalibr/semantic"
@@ -60,6 +61,9 @@ func Parse(scheme Scheme, s string) (v Version, err error) {
 	if !plausible(scheme, s) {
 		return Version{}, fmt.Errorf("%w: %.80q", ErrUnparsable, s)
 	}
+	if scheme == "RubyGems" {
+		s = gem(s)
+	}
 	parsed, err := semantic.Parse(s, string(scheme))
 	if err != nil {
 		return Version{}, fmt.Errorf("%w: %w", ErrUnparsable, err)
@@ -105,6 +109,8 @@ func plausible(scheme Scheme, s string) bool {
 		return plausibleDeb(s)
 	case "Red Hat":
 		return !strings.ContainsAny(s, "/<>=()[]{}$,;'\"\\")
+	case "PyPI":
+		return pep440.MatchString(s)
 	default:
 		return !strings.ContainsAny(s, "/<>=()[]{}$,;'\"\\*")
 	}
@@ -121,6 +127,20 @@ func plausibleDeb(s string) bool {
 	return rest != "" && rest[0] != '-' && strings.IndexFunc(rest, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(".+-~:_", c)
 	}) < 0
+}
+
+// pep440 is what Python's tools take for a version. The library underneath
+// orders all others before these, as setuptools once did.
+var pep440 = regexp.MustCompile(`(?i)^v?([0-9]+!)?[0-9]+(\.[0-9]+)*([-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?[0-9]*)?` +
+	`(-[0-9]+|[-_.]?(post|rev|r)[-_.]?[0-9]*)?([-_.]?dev[-_.]?[0-9]*)?(\+[a-z0-9]+([-_.][a-z0-9]+)*)?$`)
+
+// zeros are those in front of a number.
+var zeros = regexp.MustCompile(`(^|[^0-9])0+([0-9])`)
+
+// gem does what Ruby does before it compares, and the library does not: a
+// hyphen begins a prerelease, and 01 is the number 1.
+func gem(s string) string {
+	return zeros.ReplaceAllString(strings.ReplaceAll(s, "-", ".pre."), "$1$2")
 }
 
 func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }

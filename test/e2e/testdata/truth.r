@@ -1,0 +1,1 @@
+all <- installed.packages(); all <- all[!(all[, "Priority"] %in% "base"), , drop = FALSE]; cat(sprintf("cran\t%s\t%s\t%s/%s/DESCRIPTION\n", all[, "Package"], all[, "Version"], substring(all[, "LibPath"], 2), all[, "Package"]), sep = "")
