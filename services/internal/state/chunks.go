@@ -54,9 +54,9 @@ func (o *Objects) chunk(ctx context.Context, info *jetstream.ObjectInfo, seq uin
 	subject := o.chunks + info.NUID
 	return within(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		if seq == 1 && info.Chunks == 1 {
-			return o.stream.GetLastMsgForSubject(ctx, subject)
+			return o.messages.GetLastMsgForSubject(ctx, subject)
 		}
-		return o.stream.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
+		return o.messages.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
 	})
 }
 

@@ -5,13 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/landwaiter/landwaiter/events"
@@ -21,11 +21,11 @@ import (
 // Objects is an object store whose objects are named by the digest of their
 // content: storing one twice is storing it once.
 type Objects struct {
+	source
+	infos  string // subjects of what says what there is
+	chunks string // what a chunk's subject begins with
 	name   string
 	os     jetstream.ObjectStore
-	stream jetstream.Stream // where they lie
-	chunks string           // what a chunk's subject begins with
-	conn   *nats.Conn
 	fail   failpoint.Hook
 }
 
@@ -201,39 +201,21 @@ type Stored struct {
 // List lists the objects. A listing that the broker ended is an error, never a
 // short list.
 func (o *Objects) List(ctx context.Context) ([]Stored, error) {
-	list, err := o.list(ctx)
+	var list []Stored
+	err := o.list(ctx, o.infos, everything(), func(m message) error {
+		var info jetstream.ObjectInfo
+		if err := json.Unmarshal(m.Data(), &info); err != nil {
+			return fmt.Errorf("decode %s: %w", m.Subject(), err)
+		}
+		if d, err := events.DigestFromToken(info.Name); err == nil && !info.Deleted { // else not one of ours
+			list = append(list, Stored{Digest: d, At: m.at, Size: info.Size})
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", o.name, err)
 	}
 	return list, nil
-}
-
-func (o *Objects) list(ctx context.Context) ([]Stored, error) {
-	if !o.conn.IsConnected() {
-		return nil, errBrokerGone
-	}
-	lost, forget := lostConnection(o.conn)
-	defer forget()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	begun := time.AfterFunc(watchBegin, cancel)
-	w, err := o.os.Watch(ctx, jetstream.IgnoreDeletes())
-	if err != nil {
-		return nil, err
-	}
-	begun.Stop()
-	defer func() { go drain(w.Updates()) }()
-	infos := feed[*jetstream.ObjectInfo]{w.Updates(), lost}
-	var list []Stored
-	for {
-		info, err := infos.next(ctx)
-		if err != nil || info == nil {
-			return list, err
-		}
-		if d, err := events.DigestFromToken(info.Name); err == nil { // else not one of ours
-			list = append(list, Stored{Digest: d, At: info.ModTime, Size: info.Size})
-		}
-	}
 }
 
 // Remove deletes an object that no record names any more, unless it was stored

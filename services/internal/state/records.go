@@ -64,8 +64,9 @@ type Image struct {
 	Engine    string        `json:"engine,omitempty"`
 	Inventory events.Digest `json:"inventory,omitempty"`
 	ScannedAt time.Time     `json:"scannedAt,omitzero"`
-	// Keys are hashes of the names its packages are looked up by: what a new
-	// database has to say about none of them leaves the verdict as it is.
+	// Keys are hashes of what its packages are looked up by, the names alone and
+	// with the versions: a new database that answers none of that otherwise
+	// leaves the verdict as it is.
 	Keys []byte `json:"keys,omitempty"`
 
 	// The last verdict. The report holds no time and no version, so that the

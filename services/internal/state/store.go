@@ -104,8 +104,9 @@ func passing[T any](o *opener, name string, ttl time.Duration) *Table[T] {
 	if o.err != nil {
 		return nil
 	}
+	bucket := o.bus.Topology().Bucket(name)
 	kv, err := o.bus.JetStream().CreateOrUpdateKeyValue(o.ctx, jetstream.KeyValueConfig{
-		Bucket:         o.bus.Topology().Bucket(name),
+		Bucket:         bucket,
 		History:        1,
 		Storage:        jetstream.FileStorage,
 		Replicas:       o.bus.Replicas(),
@@ -114,16 +115,22 @@ func passing[T any](o *opener, name string, ttl time.Duration) *Table[T] {
 	})
 	if err != nil {
 		o.err = fmt.Errorf("open bucket %s: %w", name, err)
+		return nil
 	}
-	return &Table[T]{name: name, kv: kv, conn: o.bus.JetStream().Conn(), fail: o.bus.Fail()}
+	return &Table[T]{
+		// As the client names them: a part of the format that other clients read.
+		source: o.source("KV_" + bucket), subjects: "$KV." + bucket + ".",
+		name: name, kv: kv, fail: o.bus.Fail(),
+	}
 }
 
 func (o *opener) objects(name string) *Objects {
 	if o.err != nil {
 		return nil
 	}
+	bucket := o.bus.Topology().Bucket(name)
 	os, err := o.bus.JetStream().CreateOrUpdateObjectStore(o.ctx, jetstream.ObjectStoreConfig{
-		Bucket:   o.bus.Topology().Bucket(name),
+		Bucket:   bucket,
 		Storage:  jetstream.FileStorage,
 		Replicas: o.bus.Replicas(),
 	})
@@ -132,12 +139,18 @@ func (o *opener) objects(name string) *Objects {
 		return nil
 	}
 	// As the client names them: a part of the format that other clients read.
-	bucket := o.bus.Topology().Bucket(name)
-	stream, err := o.bus.JetStream().Stream(o.ctx, "OBJ_"+bucket)
-	if err != nil {
-		o.err = fmt.Errorf("open object store %s: %w", name, err)
+	return &Objects{
+		source: o.source("OBJ_" + bucket), infos: "$O." + bucket + ".M.>", chunks: "$O." + bucket + ".C.",
+		name: name, os: os, fail: o.bus.Fail(),
 	}
-	return &Objects{name: name, os: os, stream: stream, chunks: "$O." + bucket + ".C.", conn: o.bus.JetStream().Conn(), fail: o.bus.Fail()}
+}
+
+func (o *opener) source(stream string) source {
+	messages, err := o.bus.JetStream().Stream(o.ctx, stream)
+	if err != nil {
+		o.err = fmt.Errorf("open stream %s: %w", stream, err)
+	}
+	return source{conn: o.bus.JetStream().Conn(), messages: messages}
 }
 
 // LayerKey names a layer's inventory: who may share it, the verified blob

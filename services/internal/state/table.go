@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/landwaiter/landwaiter/services/internal/bus"
@@ -33,10 +32,11 @@ type Record[T any] struct {
 
 // Table is a bucket of records of one type.
 type Table[T any] struct {
-	name string
-	kv   jetstream.KeyValue
-	conn *nats.Conn
-	fail failpoint.Hook
+	source
+	subjects string // what those of the bucket begin with
+	name     string
+	kv       jetstream.KeyValue
+	fail     failpoint.Hook
 }
 
 // markerTTL is how long the broker remembers that a record was removed, so
@@ -58,13 +58,13 @@ func (t *Table[T]) Get(ctx context.Context, key string) (Record[T], error) {
 	if err != nil {
 		return Record[T]{}, fmt.Errorf("read %s %s: %w", t.name, key, bus.Failed(err))
 	}
-	return t.decode(entry)
+	return t.decode(key, entry.Value(), entry.Revision())
 }
 
-func (t *Table[T]) decode(entry jetstream.KeyValueEntry) (Record[T], error) {
-	r := Record[T]{Key: entry.Key(), Revision: entry.Revision()}
-	if err := json.Unmarshal(entry.Value(), &r.Value); err != nil {
-		return Record[T]{}, fmt.Errorf("decode %s %s: %w", t.name, entry.Key(), err)
+func (t *Table[T]) decode(key string, raw []byte, revision uint64) (Record[T], error) {
+	r := Record[T]{Key: key, Revision: revision}
+	if err := json.Unmarshal(raw, &r.Value); err != nil {
+		return Record[T]{}, fmt.Errorf("decode %s %s: %w", t.name, key, err)
 	}
 	return r, nil
 }

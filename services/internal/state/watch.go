@@ -19,27 +19,6 @@ var errBrokerGone = errors.New("broker gone")
 // watchBegin bounds the beginning of a watch, which has no deadline itself.
 const watchBegin = 10 * time.Second
 
-// All calls each for every record whose key matches the filter, such as "a.*"
-// or "a.>", and stops at its first error. Records that cannot be decoded end
-// it with an error naming them. It sees every record that is there all the
-// time; of one that is changed meanwhile it sees the old or the new state, or
-// both.
-func (t *Table[T]) All(ctx context.Context, filter string, each func(Record[T]) error) error {
-	if err := t.all(ctx, filter, each); err != nil {
-		return fmt.Errorf("list %s %s: %w", t.name, filter, bus.Failed(err))
-	}
-	return nil
-}
-
-// Since is All for the records that were changed after a revision. It costs by
-// what has changed, and not by what there is.
-func (t *Table[T]) Since(ctx context.Context, filter string, revision uint64, each func(Record[T]) error) error {
-	if err := t.all(ctx, filter, each, jetstream.ResumeFromRevision(revision+1)); err != nil {
-		return fmt.Errorf("list changed %s %s: %w", t.name, filter, bus.Failed(err))
-	}
-	return nil
-}
-
 // Revision is that of the last change of any record.
 func (t *Table[T]) Revision(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
@@ -53,27 +32,6 @@ func (t *Table[T]) Revision(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("revision of %s: the broker's client does not tell", t.name)
 	}
 	return bucket.StreamInfo().State.LastSeq, nil
-}
-
-func (t *Table[T]) all(ctx context.Context, filter string, each func(Record[T]) error, opts ...jetstream.WatchOpt) error {
-	entries, stop, err := t.watch(ctx, filter, append(opts, jetstream.IgnoreDeletes())...)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	for {
-		entry, err := entries.next(ctx)
-		if err != nil || entry == nil {
-			return err
-		}
-		r, err := t.decode(entry)
-		if err != nil {
-			return err
-		}
-		if err := each(r); err != nil {
-			return err
-		}
-	}
 }
 
 // Update is a change of a record, as Watch tells it.
@@ -113,7 +71,7 @@ func (t *Table[T]) follow(ctx context.Context, filter string, each func(Update[T
 			each(Update[T]{Record: Record[T]{Key: entry.Key(), Revision: entry.Revision()}, Removed: true})
 		default:
 			// Whoever reads a record that cannot be decoded by its key hears of it.
-			if r, err := t.decode(entry); err == nil {
+			if r, err := t.decode(entry.Key(), entry.Value(), entry.Revision()); err == nil {
 				each(Update[T]{Record: r})
 			}
 		}
@@ -121,7 +79,7 @@ func (t *Table[T]) follow(ctx context.Context, filter string, each func(Update[T
 }
 
 // watch begins a watch; stop must be called.
-func (t *Table[T]) watch(ctx context.Context, filter string, opts ...jetstream.WatchOpt) (entries feed[jetstream.KeyValueEntry], stop func(), err error) {
+func (t *Table[T]) watch(ctx context.Context, filter string) (entries feed, stop func(), err error) {
 	if !t.conn.IsConnected() {
 		return entries, nil, errBrokerGone
 	}
@@ -129,7 +87,7 @@ func (t *Table[T]) watch(ctx context.Context, filter string, opts ...jetstream.W
 	// The client keeps a goroutine for the watch until its context ends.
 	ctx, cancel := context.WithCancel(ctx)
 	begun := time.AfterFunc(watchBegin, cancel)
-	w, err := t.kv.Watch(ctx, filter, opts...)
+	w, err := t.kv.Watch(ctx, filter)
 	if err != nil {
 		cancel()
 		forget()
@@ -142,31 +100,31 @@ func (t *Table[T]) watch(ctx context.Context, filter string, opts ...jetstream.W
 		// The client blocks on a channel that nobody reads.
 		go drain(w.Updates())
 	}
-	return feed[jetstream.KeyValueEntry]{w.Updates(), lost}, stop, nil
+	return feed{w.Updates(), lost}, stop, nil
 }
 
-func drain[E any](c <-chan E) {
+func drain(c <-chan jetstream.KeyValueEntry) {
 	for range c {
 		continue
 	}
 }
 
 // feed is what a watch brings.
-type feed[E any] struct {
-	updates <-chan E
+type feed struct {
+	updates <-chan jetstream.KeyValueEntry
 	lost    <-chan nats.Status
 }
 
 // next returns the next entry, nil where all that there was has been told.
-func (f feed[E]) next(ctx context.Context) (entry E, err error) {
+func (f feed) next(ctx context.Context) (jetstream.KeyValueEntry, error) {
 	select {
 	case <-ctx.Done():
-		return entry, ctx.Err()
+		return nil, ctx.Err()
 	case <-f.lost:
-		return entry, errBrokerGone
+		return nil, errBrokerGone
 	case entry, open := <-f.updates:
 		if !open {
-			return entry, errors.Join(errors.New("ended by the broker"), ctx.Err())
+			return nil, errors.Join(errors.New("ended by the broker"), ctx.Err())
 		}
 		return entry, nil
 	}

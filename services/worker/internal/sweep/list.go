@@ -107,15 +107,21 @@ func exact(patterns []string) []string {
 // unreachable ends a sweep whose registry does not answer at all: all it has
 // is out of reach from now on, or was before.
 func (r *runner) unreachable(ctx context.Context, rule registries.Rule, cause error) error {
+	// Collected first: what is written comes again while the list goes on.
+	var places []state.Place
 	err := r.State.Places.All(ctx, state.PlacesOfRegistry(rule.Registry), func(p state.Record[state.Place]) error {
-		if !rule.Repository(p.Value.Repository) {
-			return nil
+		if rule.Repository(p.Value.Repository) {
+			places = append(places, p.Value)
 		}
-		_, err := r.Checker.Unreachable(ctx, p.Value)
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
+	}
+	for _, p := range places {
+		if _, err := r.Checker.Unreachable(ctx, p); err != nil {
+			return err
+		}
 	}
 	return r.end(ctx, state.SweepFailed, cause)
 }
