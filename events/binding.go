@@ -30,23 +30,21 @@ const (
 func (t Topology) Encode(e Event) Message {
 	const usual = 9 // headers of an event without extensions
 	h := headers{names: make(map[string][]string, usual), values: make([]string, 0, usual)}
-	h.set(HeaderMessageID, e.ID())
+	h.set(HeaderMessageID, e.id)
 	h.set(headerContentType, cloudevents.ApplicationJSON)
-	h.set(headerPrefix+"specversion", e.ce.SpecVersion())
-	h.set(headerPrefix+"id", escape(e.ce.ID()))
-	h.set(headerPrefix+"type", escape(e.ce.Type()))
-	h.set(headerPrefix+"source", escape(e.ce.Source()))
-	h.set(headerPrefix+"subject", escape(e.ce.Subject()))
-	h.set(headerPrefix+"dataschema", escape(e.ce.DataSchema()))
-	if at := e.ce.Time(); !at.IsZero() {
-		h.set(headerPrefix+"time", types.FormatTime(at))
+	h.set(headerPrefix+"specversion", cloudevents.CloudEventsVersionV1)
+	h.set(headerPrefix+"id", escape(e.id))
+	h.set(headerPrefix+"type", escape(e.kind))
+	h.set(headerPrefix+"source", escape(e.source))
+	h.set(headerPrefix+"subject", escape(e.about))
+	h.set(headerPrefix+"dataschema", escape(e.schema))
+	if !e.time.IsZero() {
+		h.set(headerPrefix+"time", types.FormatTime(e.time))
 	}
-	for name, value := range e.ce.Extensions() {
-		if s, err := types.Format(value); err == nil {
-			h.set(headerPrefix+name, escape(s))
-		}
+	for name, value := range e.extensions {
+		h.set(headerPrefix+name, escape(value))
 	}
-	return Message{Subject: t.Subject(e), Header: h.names, Data: e.ce.Data()}
+	return Message{Subject: t.Subject(e), Header: h.names, Data: e.raw}
 }
 
 // headers are made for every event, so all their values share one array.
@@ -68,13 +66,13 @@ func (h *headers) set(name, value string) {
 // escape percent-encodes what the binding asks for: space, double quote,
 // percent, and everything outside printable ASCII.
 func escape(s string) string {
-	special := func(r rune) bool { return r <= ' ' || r == '"' || r == '%' || r >= 0x7f }
-	if !strings.ContainsFunc(s, special) {
+	special := func(c byte) bool { return c <= ' ' || c == '"' || c == '%' || c >= 0x7f }
+	if only(s, func(c byte) bool { return !special(c) }) {
 		return s
 	}
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; special(rune(c)) {
+		if c := s[i]; special(c) {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {
 			b.WriteByte(c)

@@ -116,7 +116,7 @@ func fromCloudEvent(ce cloudevents.Event) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("event %s: %w", kind, err)
 	}
-	return Event{ce: ce, data: d}, nil
+	return Event{envelope: unwrap(ce), raw: ce.Data(), data: d}, nil
 }
 
 // normalize checks the attributes that do not depend on the kind, and brings

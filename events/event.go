@@ -9,10 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 	"unicode/utf8"
-
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 )
 
 // Data is what an event says. Only the types of this package implement it.
@@ -29,7 +28,8 @@ type Data interface {
 // Event is a valid event. Only New and Decode make one, so that no handler
 // has to check again what it is given.
 type Event struct {
-	ce   cloudevents.Event
+	envelope
+	raw  []byte // data as JSON, with what a later version may have said
 	data Data
 }
 
@@ -65,33 +65,18 @@ func New(d Data, m Meta) (Event, error) {
 	if err := errors.Join(m.validate(), d.validate()); err != nil {
 		return Event{}, fmt.Errorf("event %s: %w", d.kind(), err)
 	}
-	raw, err := json.Marshal(d)
+	raw, err := encode(d)
 	if err != nil {
 		return Event{}, fmt.Errorf("event %s: encode data: %w", d.kind(), err)
 	}
 	if len(raw) > MaxData {
 		return Event{}, fmt.Errorf("event %s: data of %d bytes is over the limit of %d", d.kind(), len(raw), MaxData)
 	}
-	ce := cloudevents.New(cloudevents.CloudEventsVersionV1)
-	ce.SetID(m.ID)
-	ce.SetType(d.kind().Type())
-	ce.SetSource("landwaiter/" + m.Source)
-	ce.SetTime(m.Time.UTC())
-	ce.SetDataSchema(schemaBase + d.kind().SchemaFile())
-	if about := d.about(); about != "" {
-		ce.SetSubject(about)
-	}
-	if m.TraceParent != "" {
-		ce.SetExtension(extensionTrace, m.TraceParent)
-	}
-	if err := ce.SetData(cloudevents.ApplicationJSON, raw); err != nil {
+	e, err := m.surround(d)
+	if err != nil {
 		return Event{}, fmt.Errorf("event %s: %w", d.kind(), err)
 	}
-	ce.DataBase64 = false // which bytes are taken for, but these are JSON
-	if err := ce.Validate(); err != nil {
-		return Event{}, fmt.Errorf("event %s: %w", d.kind(), err)
-	}
-	return Event{ce: ce, data: d}, nil
+	return Event{envelope: e, raw: raw, data: d}, nil
 }
 
 func (m Meta) validate() error {
@@ -113,7 +98,7 @@ func (m Meta) validateTime() error {
 // out its time, as CloudEvents allows.
 func (m Meta) validateNames() error {
 	return errors.Join(
-		check(m.ID != "" && len(m.ID) <= maxID && printable(m.ID), "id", m.ID),
+		check(strings.TrimSpace(m.ID) != "" && len(m.ID) <= maxID && printable(m.ID), "id", m.ID),
 		check(m.Source != "" && printable(m.Source), "source", m.Source),
 	)
 }
@@ -129,32 +114,29 @@ func printable(s string) bool {
 }
 
 // ID is the event's id and its message id on the broker.
-func (e Event) ID() string { return e.ce.ID() }
+func (e Event) ID() string { return e.id }
 
 // Kind is what the event is about.
 func (e Event) Kind() Kind { return e.data.kind() }
 
 // Time is when it happened; zero where a foreign sender did not say.
-func (e Event) Time() time.Time { return e.ce.Time() }
+func (e Event) Time() time.Time { return e.time }
 
 // Source is who said it.
-func (e Event) Source() string { return e.ce.Source() }
+func (e Event) Source() string { return e.source }
 
 // About is the CloudEvents subject, such as an image reference.
-func (e Event) About() string { return e.ce.Subject() }
+func (e Event) About() string { return e.about }
 
 // TraceParent is the W3C trace context, or empty.
-func (e Event) TraceParent() string {
-	s, _ := e.ce.Extensions()[extensionTrace].(string)
-	return s
-}
+func (e Event) TraceParent() string { return e.extensions[extensionTrace] }
 
 // Data is the event's payload: a switch over its type tells the kinds apart.
 func (e Event) Data() Data { return e.data }
 
 // JSON is the event in the CloudEvents structured form.
 func (e Event) JSON() ([]byte, error) {
-	raw, err := json.Marshal(e.ce)
+	raw, err := json.Marshal(e.wrap())
 	if err != nil {
 		return nil, fmt.Errorf("event %s: encode: %w", e.Kind(), err)
 	}

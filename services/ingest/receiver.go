@@ -1,8 +1,8 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -165,11 +165,14 @@ func (r *receiver) read(w http.ResponseWriter, req *http.Request, e endpoint, kn
 
 // readAll reads to the end; past the limit is an error, never a cut.
 func readAll(w http.ResponseWriter, req *http.Request, limit int64) ([]byte, int, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, limit))
+	var body bytes.Buffer
+	// What is announced is believed only so far: it need not come.
+	body.Grow(int(min(max(req.ContentLength, 0), least)) + bytes.MinRead)
+	_, err := body.ReadFrom(http.MaxBytesReader(w, req.Body, limit))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
-		return body, http.StatusOK, nil
+		return body.Bytes(), http.StatusOK, nil
 	case errors.As(err, &tooLarge):
 		return nil, http.StatusRequestEntityTooLarge, errTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -5,6 +5,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -185,6 +186,21 @@ func (b *Bus) publish(ctx context.Context, e events.Event, m *nats.Msg) error {
 	if _, fact := e.Data().(events.RegistryEvent); fact && b.group != nil {
 		return b.group.publish(ctx, m)
 	}
-	_, err := b.js.PublishMsg(ctx, m)
+	return b.confirmed(ctx, m)
+}
+
+// confirmed publishes m and returns once the broker has it. An answer that begins
+// with the stream is a yes: an error would stand before it. To decode that costs
+// almost as much as to ask; where the answer is any other, the library asks again
+// and says what is wrong. A message has an id, so it is stored once all the same.
+func (b *Bus) confirmed(ctx context.Context, m *nats.Msg) error {
+	answer, err := b.nc.RequestMsgWithContext(ctx, m)
+	if err == nil && bytes.HasPrefix(answer.Data, []byte(`{"stream":"`)) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, nats.ErrNoResponders) {
+		return err
+	}
+	_, err = b.js.PublishMsg(ctx, m)
 	return err
 }

@@ -50,7 +50,7 @@ func (g *group) publish(ctx context.Context, m *nats.Msg) error {
 	if g.alone < mostAlone && !g.leading {
 		g.alone++
 		g.mu.Unlock()
-		_, err := g.b.js.PublishMsg(ctx, m)
+		err := g.b.confirmed(ctx, m)
 		g.mu.Lock()
 		g.alone--
 		g.mu.Unlock()
@@ -120,8 +120,7 @@ func (g *group) each(ctx context.Context, batch []*waiter) {
 	running.SetLimit(mostAlone)
 	for _, w := range batch {
 		running.Go(func() error {
-			_, err := g.b.js.PublishMsg(ctx, w.msg)
-			w.done <- err
+			w.done <- g.b.confirmed(ctx, w.msg)
 			return nil
 		})
 	}

@@ -62,9 +62,10 @@ func isEventGrid(h http.Header, body []byte) bool {
 		return true
 	}
 	var wrapped struct {
-		Data json.RawMessage `json:"data"`
+		Data   json.RawMessage `json:"data"`
+		Binary json.RawMessage `json:"data_base64"`
 	}
-	return decodeMost(body, &wrapped) == nil && given(wrapped.Data)
+	return decodeMost(body, &wrapped) == nil && (given(wrapped.Data) || given(wrapped.Binary))
 }
 
 func (e acrEvent) fact() (Fact, Reason) {

@@ -31,6 +31,8 @@ func TestACR(t *testing.T) {
 		{"push of an index", acrBody("push", `"repository":"team/web","tag":"1","digest":"`+digestA+`","mediaType":"`+ociIndex+`"`), gist{events.ImagePushed, events.ClassIndex, "team/web:1@", ""}},
 		{"push of a signature", acrBody("push", `"repository":"team/web","tag":"sha256-`+hexA+`.sig"`), other(events.ClassSignature, "team/web:sha256-"+hexA+".sig")},
 		{"push of a chart", acrBody("push", `"repository":"team/web","tag":"1","mediaType":"`+acrChart+`"`), other(events.ClassChart, "team/web:1")},
+		{"push of an artifact's manifest", acrBody("push", `"repository":"team/web","digest":"`+digestA+`","mediaType":"`+ociArtifact+`"`), other(events.ClassReferrer, "team/web@")},
+		{"push of an older artifact's manifest", acrBody("push", `"repository":"team/web","digest":"`+digestA+`","mediaType":"`+orasArtifact+`"`), other(events.ClassReferrer, "team/web@")},
 		{"push of nothing", acrBody("push", `"repository":"team/web","digest":"sha256:xxxx"`), gist{Reason: NoReference}},
 		{"push to nowhere", acrBody("push", `"repository":"<name>","tag":"1"`), gist{Reason: NoRepository}},
 		{"quarantine", acrBody("quarantine", `"repository":"team/web","tag":"1","digest":"`+digestA+`"`), gist{events.ImagePushed, events.ClassUnknown, "team/web:1@", ""}},

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -24,13 +25,33 @@ func classOfArtifact(mediaType string) events.Class {
 	}
 }
 
+// classOfContent is what a manifest with a configuration and layers of these
+// types holds. Attestations and signatures may come with an image's
+// configuration, as BuildKit's and cosign's do: only their layers tell.
+func classOfContent(config string, layers []string) events.Class {
+	class := classOfArtifact(mediaType(config))
+	if class == events.ClassChart || len(layers) == 0 {
+		return class
+	}
+	first := classOfArtifact(mediaType(layers[0]))
+	same := func(layer string) bool { return classOfArtifact(mediaType(layer)) == first }
+	if first != events.ClassSignature && first != events.ClassReferrer || !all(layers, same) {
+		return class
+	}
+	return first
+}
+
+func all[T any](list []T, is func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
+}
+
 // isStatement reports whether something of this type is said about an image:
 // a bill of materials, an attestation, the result of a scan.
 func isStatement(mediaType string) bool {
 	switch mediaType {
 	case "application/spdx+json", "text/spdx", "text/spdx+json", "text/sbom+json",
 		"application/vnd.cyclonedx", "application/vnd.cyclonedx+json", "application/vnd.cyclonedx+xml",
-		"application/vnd.syft+json", "application/vnd.in-toto+json", "application/sarif+json":
+		"application/vnd.syft+json", "application/vnd.in-toto+json", "application/vnd.dsse.envelope.v1+json", "application/sarif+json":
 		return true
 	default:
 		return false
@@ -43,6 +64,8 @@ func classOfMedia(mediaType string) events.Class {
 	switch {
 	case isIndex(mediaType):
 		return events.ClassIndex
+	case isArtifact(mediaType):
+		return events.ClassReferrer
 	case mediaType == "application/octet-stream",
 		strings.Contains(mediaType, ".image.layer."), strings.Contains(mediaType, ".image.rootfs."):
 		return events.ClassLayer
@@ -61,6 +84,8 @@ func isNoImage(c events.Class) bool {
 func (f Fact) happened(a events.Action, class events.Class) (Fact, Reason) {
 	blob := class == events.ClassLayer
 	switch {
+	case f.Repository == "" && a == events.ActionOther:
+		return f, NotAnImage
 	case f.Repository == "":
 		return f, NoRepository
 	case a == events.ActionOther, isNoImage(class):

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,6 +65,10 @@ type genericData struct {
 	Class      string          `json:"class"`
 	Actor      string          `json:"actor"`
 	OccurredAt json.RawMessage `json:"occurredAt"`
+	// What ECR calls them, which others took over.
+	RepositoryName string `json:"repositoryName"`
+	ImageTag       string `json:"imageTag"`
+	ImageDigest    string `json:"imageDigest"`
 }
 
 func (e cloudEvent) generic() (Batch, error) {
@@ -71,7 +76,8 @@ func (e cloudEvent) generic() (Batch, error) {
 	if err := decodeMost(e.content(), &d); err != nil {
 		return Batch{}, fmt.Errorf("decode data of %s: %w", e.Type, err)
 	}
-	f := e.factOfSource().placed(d.Repository, d.Tag, d.Digest)
+	f := e.factOfSource().placed(cmp.Or(d.Repository, d.RepositoryName), cmp.Or(d.Tag, d.ImageTag), cmp.Or(d.Digest, d.ImageDigest))
+	f = f.ofSubject(e.Subject)
 	if f.Repository == "" {
 		return Batch{}, errors.New("decode data: no valid repository")
 	}
@@ -89,6 +95,19 @@ func (e cloudEvent) generic() (Batch, error) {
 		word = e.Type
 	}
 	return single(f.happened(actionOfWord(word), d.class(f.MediaType))), nil
+}
+
+// ofSubject fills in what the data of an event leave out from its subject, a
+// reference where it is of the same repository.
+func (f Fact) ofSubject(subject string) Fact {
+	if f.named() {
+		return f
+	}
+	s := Fact{}.placed(subject, "", "")
+	if s.named() && (f.Repository == "" || f.Repository == s.Repository) {
+		f.Repository, f.Tag, f.Digest = s.Repository, s.Tag, s.Digest
+	}
+	return f
 }
 
 // class is what the media type proves, else what the sender says.

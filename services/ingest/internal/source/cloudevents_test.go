@@ -40,6 +40,7 @@ func TestCloudEvents(t *testing.T) {
 		{"full reference", pushed, `{"repository":"host.example:5000/team/web:1@` + digestA + `"}`, gist{events.ImagePushed, events.ClassUnknown, "team/web:1@", ""}},
 		{"JSON in a string", pushed, `"{\"repository\":\"a\",\"tag\":\"1\"}"`, gist{events.ImagePushed, events.ClassUnknown, "a:1", ""}},
 		{"members of a wrong type", pushed, `{"repository":"a","tag":"1","digest":7,"actor":{},"action":[]}`, gist{events.ImagePushed, events.ClassUnknown, "a:1", ""}},
+		{"ECR's names in another's event", "org.container.image.published", `{"repositoryName":"team/web","imageTag":"1","imageDigest":"` + digestA + `"}`, gist{events.ImagePushed, events.ClassUnknown, "team/web:1@", ""}},
 		{"zot", "zotregistry.image.updated", `{"name":"a","reference":"1"}`, gist{events.ImagePushed, events.ClassUnknown, "a:1", ""}},
 		{"ECR", "com.amazon.ecr.image.push", `{"repositoryName":"a","imageTag":"1"}`, gist{events.ImagePushed, events.ClassUnknown, "a:1", ""}},
 	} {
@@ -53,6 +54,26 @@ func TestCloudEvents(t *testing.T) {
 				t.Errorf("binary: got %v, want %v", again, got)
 			}
 		})
+	}
+}
+
+// TestCloudEventsSubject: what the data leave out is taken from the subject.
+func TestCloudEventsSubject(t *testing.T) {
+	for _, tt := range []struct{ kind, subject, data, want string }{
+		{"image.pushed", "team/web:1", `{"size":1}`, "team/web:1"},
+		{"image.pushed", "host.example:5000/team/web@" + digestA, `{"repository":"team/web"}`, "team/web@"},
+		{"image.pushed", "team/web:2", `{"repository":"team/web","tag":"1"}`, "team/web:1"},
+		{"com.amazon.ecr.image.push", "team/web:1", `{"imageDigest":"sha256:12ab","repositoryName":"team/web"}`, "team/web:1"},
+		{"com.amazon.ecr.image.push", "team/web:1", `{"imageDigest":"` + digestA + `","repositoryName":"team/web"}`, "team/web@"},
+	} {
+		body := strings.Replace(ce(tt.kind, tt.data), `"time"`, `"subject":"`+tt.subject+`","time"`, 1)
+		if got, _ := one(t, CloudEvents{}, nil, []byte(body)); got.Kind != events.ImagePushed || got.Ref != tt.want {
+			t.Errorf("%s about %s: got %v, want %s", tt.data, tt.subject, got, tt.want)
+		}
+	}
+	other := strings.Replace(ce("image.pushed", `{"repository":"team/web"}`), `"time"`, `"subject":"team/app:1","time"`, 1)
+	if got, _ := one(t, CloudEvents{}, nil, []byte(other)); got.Reason != NoReference {
+		t.Errorf("subject of another repository: got %v", got)
 	}
 }
 

@@ -39,8 +39,12 @@ func each[T any](list []T, odd []Odd, raw func(T) []byte, read func(T) (Batch, e
 	b := Batch{Odd: odd}
 	for _, member := range list {
 		one, err := read(member)
-		if err != nil && len(list)+len(odd) == 1 {
+		alone := len(list)+len(odd) == 1
+		if err != nil && alone {
 			return Batch{}, err
+		}
+		if err == nil && !alone {
+			err = one.useless()
 		}
 		if err != nil {
 			b.Odd = append(b.Odd, Odd{Body: raw(member), Err: err})

@@ -51,7 +51,7 @@ type distributionReference struct {
 // Parse implements Source. An event that does not decode is set aside by
 // itself: the registry would send the whole envelope again for ever.
 func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error) {
-	if b, ok := plainEnvelope(body); ok {
+	if b, ok := plainEnvelope(body); ok && !slices.ContainsFunc(b.Ignored, nameless) {
 		return b, nil
 	}
 	var envelope distributionEnvelope
@@ -59,7 +59,7 @@ func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error
 		return Batch{}, fmt.Errorf("decode envelope: %w", err)
 	}
 	if envelope.Events == nil {
-		return Batch{}, errors.New("decode envelope: no events")
+		return withoutEvents(body)
 	}
 	if n := len(envelope.Events); n > mostParts {
 		return Batch{}, fmt.Errorf("decode envelope: %d events, more than %d", n, mostParts)
@@ -67,13 +67,34 @@ func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error
 	var b Batch
 	for _, raw := range envelope.Events {
 		var e distributionEvent
-		if err := decodeMost(raw, &e); err != nil {
+		var one Batch
+		err := decodeMost(raw, &e)
+		if err == nil {
+			one = single(e.fact())
+		}
+		if err == nil && len(envelope.Events) > 1 {
+			err = one.useless()
+		}
+		if err != nil {
 			b.Odd = append(b.Odd, Odd{Body: slices.Concat([]byte(`{"events":[`), raw, []byte(`]}`)), Err: err})
 			continue
 		}
-		b.add(e.fact())
+		b.join(one)
 	}
 	return b, nil
+}
+
+// withoutEvents is what a hook of GitLab's for projects or the whole system
+// sends, which tells of anything but images. All else is not of this format.
+func withoutEvents(body []byte) (Batch, error) {
+	var hook struct {
+		Object string `json:"object_kind"`
+		Event  string `json:"event_name"`
+	}
+	if decodeMost(body, &hook) == nil && hook.Object+hook.Event != "" {
+		return Batch{Ignored: []Reason{UnknownEvent}}, nil
+	}
+	return Batch{}, errors.New("decode envelope: no events")
 }
 
 // plainEnvelope reads the usual delivery, which has nothing odd, in one pass. It
@@ -81,20 +102,43 @@ func (Distribution) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error
 // text.
 func plainEnvelope(body []byte) (Batch, bool) {
 	const small = 16 << 10
-	var envelope struct {
-		Events []distributionEvent `json:"events"`
-	}
-	if len(body) > small || json.Unmarshal(body, &envelope) != nil || envelope.Events == nil {
+	if len(body) > small {
 		return Batch{}, false
 	}
 	var b Batch
-	for _, e := range envelope.Events {
-		b.add(e.fact())
-	}
-	return b, true
+	p, found := plain{text: body}, false
+	read := p.object(member{"events", func() bool {
+		found = true
+		return p.list(func() bool {
+			e, ok := plainEvent(&p)
+			if ok {
+				b.add(e.fact())
+			}
+			return ok
+		})
+	}})
+	return b, read && found && p.end()
 }
 
-func (e distributionEvent) fact() (Fact, Reason) {
+// plainEvent reads an event without references.
+func plainEvent(p *plain) (distributionEvent, bool) {
+	var e distributionEvent
+	target := func() bool {
+		return p.object(
+			member{"mediaType", &e.Target.MediaType}, member{"digest", &e.Target.Digest}, member{"size", &e.Target.Size},
+			member{"repository", &e.Target.Repository}, member{"tag", &e.Target.Tag}, member{"references", nil},
+		)
+	}
+	request := func() bool { return p.object(member{"useragent", &e.Request.UserAgent}) }
+	actor := func() bool { return p.object(member{"name", &e.Actor.Name}) }
+	ok := p.object(
+		member{"id", &e.ID}, member{"timestamp", &e.Timestamp}, member{"action", &e.Action},
+		member{"target", target}, member{"request", request}, member{"actor", actor},
+	)
+	return e, ok
+}
+
+func (e *distributionEvent) fact() (Fact, Reason) {
 	f := e.base()
 	if agent.IsOwn(e.Request.UserAgent) { // the echo of our own requests must not start anything
 		return f, OwnRequest
@@ -161,21 +205,29 @@ func (f Fact) distributionDelete(blob bool) (Fact, Reason) {
 }
 
 // class is what the payload proves about a manifest.
-func (e distributionEvent) class(mediaType string) events.Class {
+func (e *distributionEvent) class(mediaType string) events.Class {
 	switch refs := e.Target.References; {
 	case isIndex(mediaType):
 		return events.ClassIndex
-	case mediaType == ociArtifact: // no image has one
+	case isArtifact(mediaType):
 		return events.ClassReferrer
 	case len(refs) > 0:
-		return classOfArtifact(refs[0].MediaType)
+		return classOfContent(refs[0].MediaType, mediaTypes(refs[1:]))
 	default:
 		return events.ClassUnknown
 	}
 }
 
+func mediaTypes(refs []distributionReference) []string {
+	list := make([]string, len(refs))
+	for i, r := range refs {
+		list[i] = r.MediaType
+	}
+	return list
+}
+
 // base is what every kind of event has.
-func (e distributionEvent) base() Fact {
+func (e *distributionEvent) base() Fact {
 	var f Fact
 	f.Repository = repository(e.Target.Repository)
 	f.Tag, f.Digest = reference(e.Target.Tag, e.Target.Digest)

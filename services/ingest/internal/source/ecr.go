@@ -149,7 +149,7 @@ func (d ecrDetail) repository(resources []string) string {
 // told better by what it holds.
 func (d ecrDetail) mediaType() string {
 	manifest := mediaType(d.Manifest)
-	if artifact := mediaType(d.Artifact); artifact != "" && !isManifest(manifest) {
+	if artifact := mediaType(d.Artifact); artifact != "" && (!isManifest(manifest) || isArtifact(manifest)) {
 		return artifact
 	}
 	return manifest
@@ -164,7 +164,7 @@ func (d ecrDetail) class() events.Class {
 		return artifact
 	case isIndex(manifest):
 		return events.ClassIndex
-	case manifest == ociArtifact, manifest != "" && !isManifest(manifest):
+	case isArtifact(manifest), manifest != "" && !isManifest(manifest):
 		return events.ClassReferrer
 	default:
 		return events.ClassUnknown
@@ -207,6 +207,7 @@ func (s ECR) transformed(e cloudEvent) (Batch, error) {
 		return Batch{}, errors.New("decode event: neither ECR's nor one with a repository")
 	}
 	f.Tag, f.Digest = reference(t.Tag, t.Digest)
+	f = f.ofSubject(e.Subject)
 	d := ecrDetail{Manifest: t.Manifest, Artifact: t.Artifact}
 	f.MediaType = d.mediaType()
 	if account == "" {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,6 +54,7 @@ func TestEventGrid(t *testing.T) {
 		{"another service's event", `[{"id":"g-1","eventType":"Microsoft.Storage.BlobCreated","data":` + push + `}]`, []gist{{events.RegistryOther, events.ClassUnknown, "team/web:1@", ""}}},
 		{"another service's event about nothing", `[{"id":"g-1","eventType":"Microsoft.Storage.BlobCreated","data":{"url":"http://x/"}}]`, []gist{{Reason: UnknownEvent}}},
 		{"data in a string", gridList(cloudSchema("ImagePushed", "g-1", `"{\"action\":\"push\",\"target\":{\"repository\":\"a\",\"tag\":\"1\"}}"`)), []gist{{events.ImagePushed, events.ClassUnknown, "a:1", ""}}},
+		{"data in Base64", `{"specversion":"1.0","id":"g-1","source":"/s","type":"` + gridRegistry + `ImagePushed","data_base64":"` + base64.StdEncoding.EncodeToString([]byte(push)) + `"}`, []gist{pushed}},
 		{"end of the subscription", `[{"id":"g-1","eventType":"Microsoft.EventGrid.SubscriptionDeletedEvent","data":{}}]`, []gist{{Reason: Handshake}}},
 		{"empty list", "[]", nil},
 	} {

@@ -75,7 +75,11 @@ func (g Generic) Parse(_ http.Header, body []byte, _ time.Time) (Batch, error) {
 }
 
 func (g Generic) fact(event *yaml.Node) (Fact, Reason) {
-	f := Fact{}.placed(g.repository.of(event), g.tag.of(event), g.digest.of(event))
+	name := g.repository.of(event)
+	if name == "" { // not what the mapping is for
+		return Fact{}, UnknownEvent
+	}
+	f := Fact{}.placed(name, g.tag.of(event), g.digest.of(event))
 	f.MediaType = mediaType(g.mediaType.of(event))
 	f.Actor = actor(g.actor.of(event))
 	f.OccurredAt = moment(json.RawMessage(g.time.of(event)))

@@ -46,9 +46,10 @@ func TestGeneric(t *testing.T) {
 		{"layer", `{"what":"push","image":{"repository":"a/b","digest":"` + digestA + `","type":"application/vnd.oci.image.layer.v1.tar+gzip"}}`, gist{events.LayerPushed, events.ClassLayer, "a/b@", ""}},
 		{"tag that is a number", `{"what":"push","image":{"repository":"a/b","tag":7}}`, gist{events.ImagePushed, events.ClassUnknown, "a/b:7", ""}},
 		{"tag that is null is not latest", `{"what":"push","image":{"repository":"a/b","tag":null}}`, gist{Reason: NoReference}},
-		{"no repository", `{"what":"push","image":{"tag":"1"}}`, gist{Reason: NoRepository}},
-		{"repository of another kind", `{"what":"push","image":{"repository":{},"tag":"1"}}`, gist{Reason: NoRepository}},
-		{"no object", `[7]`, gist{Reason: NoRepository}},
+		{"no repository", `{"what":"push","image":{"tag":"1"}}`, gist{Reason: UnknownEvent}},
+		{"repository of another kind", `{"what":"push","image":{"repository":{},"tag":"1"}}`, gist{Reason: UnknownEvent}},
+		{"repository that is none", `{"what":"push","image":{"repository":"<name>","tag":"1"}}`, gist{Reason: NoRepository}},
+		{"no object", `[7]`, gist{Reason: UnknownEvent}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, _ := one(t, compiledMapping(t, flat()), nil, []byte(tt.body))

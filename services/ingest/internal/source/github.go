@@ -49,7 +49,7 @@ type gitHubVersion struct {
 }
 
 type gitHubContainer struct {
-	Tag struct {
+	Tag *struct {
 		Name string `json:"name"`
 	} `json:"tag"`
 	Manifest gitHubManifest `json:"manifest"`
@@ -62,6 +62,17 @@ type gitHubManifest struct {
 	Config    struct {
 		MediaType string `json:"media_type"`
 	} `json:"config"`
+	Layers []struct {
+		MediaType string `json:"media_type"`
+	} `json:"layers"`
+}
+
+func (m gitHubManifest) layers() []string {
+	list := make([]string, len(m.Layers))
+	for i, l := range m.Layers {
+		list[i] = l.MediaType
+	}
+	return list
 }
 
 // Parse implements Source.
@@ -114,7 +125,7 @@ func (p gitHubPayload) fact(pkg gitHubPackage, id string) (Fact, Reason) {
 	f.Actor = actor(p.Sender.Login)
 	f.OccurredAt = pkg.updated()
 	f.ID, f.DeliveryID = id, id
-	class := classOfArtifact(m.Config.MediaType)
+	class := classOfContent(m.Config.MediaType, m.layers())
 	if isIndex(f.MediaType) {
 		class = events.ClassIndex
 	}
@@ -171,11 +182,11 @@ func (p gitHubPackage) updated() time.Time {
 	return of
 }
 
-// tag is blank for an untagged version. Only without any word about the
+// tag is blank for an untagged version. Only without any word about a tag of the
 // container, as in 2019, is the version's name the tag.
 func (v gitHubVersion) tag() string {
 	list := []string{v.Version, v.Name}
-	if v.Container != nil {
+	if v.Container != nil && v.Container.Tag != nil {
 		list = []string{v.Container.Tag.Name}
 	}
 	_, last, _ := splitReference(v.URL)

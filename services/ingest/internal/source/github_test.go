@@ -31,6 +31,8 @@ func TestGitHub(t *testing.T) {
 		{"untagged", gitHubBody(gitHubImage("", ociManifest, "")), gist{events.ImagePushed, events.ClassUnknown, "acme/web@", ""}},
 		{"chart", gitHubBody(gitHubImage("1", ociManifest, helmConfig)), gist{events.RegistryOther, events.ClassChart, "acme/web:1@", ""}},
 		{"signature", gitHubBody(gitHubImage("sha256-"+hexA+".sig", ociManifest, ociConfig)), gist{events.RegistryOther, events.ClassSignature, "acme/web:sha256-" + hexA + ".sig@", ""}},
+		{"no word about the container's tag", gitHubBody(`{"name":"1","container_metadata":{}}`), gist{events.ImagePushed, events.ClassUnknown, "acme/web:1", ""}},
+		{"attestation", gitHubBody(`{"name":"` + digestA + `","container_metadata":{"tag":{"name":""},"manifest":{"config":{"media_type":"` + ociConfig + `"},"layers":[{"media_type":"application/vnd.in-toto+json"}]}}}`), gist{events.RegistryOther, events.ClassReferrer, "acme/web@", ""}},
 		{"no digest", gitHubBody(`{"name":"1","container_metadata":{"tag":{"name":"1"}}}`), gist{events.ImagePushed, events.ClassUnknown, "acme/web:1", ""}},
 		{"digest of the manifest only", gitHubBody(`{"name":"sha256:12ab","container_metadata":{"tag":{"name":"1"},"manifest":{"digest":"` + digestA + `"}}}`), unknown},
 		{"no word about the container", gitHubBody(`{"version":"1","name":"` + digestA + `"}`), unknown},

@@ -20,6 +20,8 @@ func TestDistributionOfGitLab(t *testing.T) {
 		{"digest deleted", event("delete", `{"repository":"group/project/web","tag":"","digest":"`+digestA+`"}`), gist{events.ImageDeleted, "", "group/project/web@", ""}},
 		{"repository deleted", event("delete", `{"repository":"group/project/web","tag":"","digest":""}`), gist{events.RepositoryDeleted, "", "group/project/web", ""}},
 		{"repository renamed", event("rename", `{"repository":"group/project/web","rename":{"type":"name","from":"group/project/web","to":"group/project/app"}}`), gist{events.RegistryOther, events.ClassUnknown, "group/project/web", ""}},
+		{"project's hook", `{"object_kind":"push","event_name":"push","project":{"id":1}}`, gist{Reason: UnknownEvent}},
+		{"system's hook", `{"event_name":"project_create","path":"group/project"}`, gist{Reason: UnknownEvent}},
 	})
 	pushed := event("push", `{"mediaType":"`+dockerManifest+`","size":423,"length":423,"digest":"`+digestA+`","repository":"group/project/web","tag":"1"}`)
 	h := http.Header{"Content-Type": {"application/vnd.docker.distribution.events.v1+json"}}

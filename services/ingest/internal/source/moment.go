@@ -22,7 +22,7 @@ func moment(raw json.RawMessage) time.Time {
 	s := strings.TrimSpace(string(raw))
 	if strings.HasPrefix(s, `"`) {
 		var text string
-		if json.Unmarshal(raw, &text) != nil {
+		if p := (plain{text: raw}); !p.read(&text) && json.Unmarshal(raw, &text) != nil {
 			return time.Time{}
 		}
 		s = strings.TrimSpace(text)

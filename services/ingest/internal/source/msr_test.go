@@ -38,7 +38,7 @@ func TestMSR(t *testing.T) {
 		{"PROMOTION", msrTagged, said(tagged)},
 		{"PUSH_MIRRORING", msrTagged, said(tagged)},
 		{"POLL_MIRRORING", msrTagged, said(tagged)},
-		{"POLL_MIRRORING", `"error":"x"`, gist{Reason: NoRepository}},
+		{"POLL_MIRRORING", `"error":"x"`, gist{Reason: NotAnImage}},
 		{"REPO_EVENT", msrRepo + `,"event":"REPO_CREATED"`, gist{events.RepositoryCreated, "", whole, ""}},
 		{"REPO_EVENT", msrRepo + `,"event":"REPO_UPDATED"`, gist{events.RepositoryUpdated, "", whole, ""}},
 		{"REPO_EVENT", msrRepo + `,"event":"REPO_DELETED"`, gist{events.RepositoryDeleted, "", whole, ""}},

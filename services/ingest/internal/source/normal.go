@@ -111,16 +111,21 @@ const (
 	ociManifest      = "application/vnd.oci.image.manifest.v1+json"
 	ociIndex         = "application/vnd.oci.image.index.v1+json"
 	ociArtifact      = "application/vnd.oci.artifact.manifest.v1+json"
+	orasArtifact     = "application/vnd.cncf.oras.artifact.manifest.v1+json"
 )
 
 func isIndex(mediaType string) bool { return mediaType == dockerIndex || mediaType == ociIndex }
 
+// isArtifact reports whether a manifest is of a type that no image has. Both are
+// of the past, and there still are registries full of them.
+func isArtifact(mediaType string) bool { return mediaType == ociArtifact || mediaType == orasArtifact }
+
 func isManifest(mediaType string) bool {
 	switch mediaType {
-	case dockerManifest, dockerSchema1, dockerSchema1JWS, ociManifest, ociArtifact:
+	case dockerManifest, dockerSchema1, dockerSchema1JWS, ociManifest:
 		return true
 	default:
-		return isIndex(mediaType)
+		return isIndex(mediaType) || isArtifact(mediaType)
 	}
 }
 

@@ -119,14 +119,19 @@ func (p PubSub) elsewhere(c pubSubChange) bool {
 
 // named is what the references of a change say, which must be of one
 // repository. Their host is read only to see that they are references: it is
-// the configured one that counts.
+// the configured one that counts. Emulators and relays shorten the second to
+// the tag alone.
 func (c pubSubChange) named() (Fact, error) {
 	var f Fact
-	_, _, digest := splitReference(c.Digest)
-	_, tag, _ := splitReference(c.Tag)
-	f.Tag, f.Digest = reference(tag, digest)
+	_, otherTag, digest := splitReference(c.Digest)
+	_, tag, otherDigest := splitReference(c.Tag)
+	bare := events.ValidTag(c.Tag)
+	if bare {
+		tag = c.Tag
+	}
+	f.Tag, f.Digest = reference(cmp.Or(tag, otherTag), cmp.Or(digest, otherDigest))
 	for _, s := range []string{c.Digest, c.Tag} {
-		if s == "" {
+		if s == "" || bare && s == c.Tag {
 			continue
 		}
 		host, _, _ := strings.Cut(s, "/")

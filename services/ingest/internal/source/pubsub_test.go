@@ -34,6 +34,9 @@ func TestPubSub(t *testing.T) {
 		{"image deleted", pubSubData("DELETE", "eu.gcr.io/project/web@"+digestA, ""), gist{events.ImageDeleted, "", "project/web@", ""}},
 		{"digest that is none", pubSubData("INSERT", googleWeb+"@sha256:6ec1...", googleWeb+":1"), gist{events.ImagePushed, events.ClassUnknown, "project/repo/web:1", ""}},
 		{"tag and digest in one", pubSubData("INSERT", googleWeb+":1@"+digestA, googleWeb+":1"), both},
+		{"tag alone beside the digest", pubSubData("INSERT", googleWeb+"@"+digestA, "1"), both},
+		{"tag in the digest's place", pubSubData("INSERT", googleWeb+":1", ""), gist{events.ImagePushed, events.ClassUnknown, "project/repo/web:1", ""}},
+		{"digest in the tag's place", pubSubData("INSERT", "", googleWeb+":1@"+digestA), both},
 		{"no tag is not latest", pubSubData("INSERT", "", googleWeb), gist{Reason: NoReference}},
 		{"host with a port", pubSubData("INSERT", "gcr.io:443/project/web@"+digestA, "gcr.io:443/project/web:1"), gist{events.ImagePushed, events.ClassUnknown, "project/web:1@", ""}},
 		{"signature", pubSubData("INSERT", "", googleWeb+":sha256-"+hexA+".sig"), gist{events.RegistryOther, events.ClassSignature, "project/repo/web:sha256-" + hexA + ".sig", ""}},
@@ -76,6 +79,7 @@ func TestPubSubReferencesOfNoGoogleRegistry(t *testing.T) {
 		{"two repositories", googleWeb + "@" + digestA, googleWeb + "2:1"},
 		{"no path", "gcr.io@" + digestA, ""},
 		{"no host", "", "web:1"},
+		{"a tag alone", "", "1"},
 		{"nothing", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

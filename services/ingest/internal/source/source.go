@@ -105,13 +105,18 @@ type Named struct {
 
 // For finds the format in which a registry sends.
 func For(r config.Registry) (Named, error) {
-	if r.Kind() == config.Generic {
-		return configured(r)
-	}
 	n, ok := formats(r)[r.Kind()]
+	if r.Kind() == config.Generic {
+		g, err := configured(r)
+		if err != nil {
+			return Named{}, err
+		}
+		n, ok = g, true
+	}
 	if !ok {
 		return Named{}, fmt.Errorf("registry %s: no source for type %s", r.Name, r.Type)
 	}
+	n.Source = sent{n.Source, r.Host()}
 	return n, nil
 }
 

@@ -37,6 +37,7 @@ type zotManifest struct {
 	Config       struct {
 		MediaType string `json:"mediaType"`
 	} `json:"config"`
+	Layers  []distributionReference    `json:"layers"`
 	Subject map[string]json.RawMessage `json:"subject"`
 }
 
@@ -83,12 +84,12 @@ func (d zotData) fact(e cloudEvent) (Fact, Reason) {
 // class is what the embedded manifest proves.
 func (d zotData) class(manifestType string) events.Class {
 	m := d.manifest()
-	artifact, config := classOfArtifact(mediaType(m.ArtifactType)), classOfArtifact(mediaType(m.Config.MediaType))
+	artifact, config := classOfArtifact(mediaType(m.ArtifactType)), classOfContent(m.Config.MediaType, mediaTypes(m.Layers))
 	is := func(c events.Class) bool { return artifact == c || config == c }
 	switch {
 	case is(events.ClassSignature):
 		return events.ClassSignature
-	case m.Subject != nil, is(events.ClassReferrer):
+	case m.Subject != nil, is(events.ClassReferrer), isArtifact(manifestType):
 		return events.ClassReferrer
 	case is(events.ClassChart):
 		return events.ClassChart

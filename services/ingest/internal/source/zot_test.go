@@ -59,6 +59,9 @@ func TestZot(t *testing.T) {
 		{"signature by its configuration", updated, digestA, ociManifest, `{"config":{"mediaType":"application/vnd.cncf.notary.signature"}}`, "", gist{events.RegistryOther, events.ClassSignature, "team/web@", ""}},
 		{"signature by its tag", updated, "sha256-" + hexA + ".sig", ociManifest, plain, "", gist{events.RegistryOther, events.ClassSignature, "team/web:sha256-" + hexA + ".sig@", ""}},
 		{"statement", updated, "1", ociManifest, `{"artifactType":"application/spdx+json"}`, "", gist{events.RegistryOther, events.ClassReferrer, "team/web:1@", ""}},
+		{"attestation by its layers", updated, digestA, ociManifest, `{"config":{"mediaType":"` + ociConfig + `"},"layers":[{"mediaType":"application/vnd.in-toto+json"},{"mediaType":"application/vnd.in-toto+json"}]}`, "", gist{events.RegistryOther, events.ClassReferrer, "team/web@", ""}},
+		{"image with a statement in it", updated, "1", ociManifest, `{"config":{"mediaType":"` + ociConfig + `"},"layers":[{"mediaType":"application/vnd.in-toto+json"},{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip"}]}`, "", gist{events.ImagePushed, events.ClassImage, "team/web:1@", ""}},
+		{"manifest of no image", updated, digestA, orasArtifact, `{"artifactType":"application/vnd.example"}`, "", gist{events.RegistryOther, events.ClassReferrer, "team/web@", ""}},
 		{"artifact of an unknown type", updated, "1", ociManifest, `{"artifactType":"application/vnd.example"}`, "", gist{events.ImagePushed, events.ClassUnknown, "team/web:1@", ""}},
 		{"manifest not readable", updated, "1", ociManifest, "{", "", gist{events.ImagePushed, events.ClassUnknown, "team/web:1@", ""}},
 		{"manifest of wrong types", updated, "1", ociManifest, wrong, "", gist{events.ImagePushed, events.ClassUnknown, "team/web:1@", ""}},
@@ -84,8 +87,8 @@ func TestZotRepository(t *testing.T) {
 	if want := (gist{Kind: events.RepositoryCreated, Ref: "team/web"}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	for _, kind := range []string{"repository.created", "image.updated", "image.scanned"} {
-		if got, _ := one(t, Zot{}, zotHeader(kind), []byte(`{"name":"<name>"}`)); got.Reason != NoRepository {
+	for kind, want := range map[string]Reason{"repository.created": NoRepository, "image.updated": NoRepository, "image.scanned": NotAnImage} {
+		if got, _ := one(t, Zot{}, zotHeader(kind), []byte(`{"name":"<name>"}`)); got.Reason != want {
 			t.Errorf("%s without a repository: got %v", kind, got)
 		}
 	}
