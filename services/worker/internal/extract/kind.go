@@ -136,23 +136,24 @@ func languageKind(name string) Kind {
 // elsewhere under the same file names is source code, which only says what
 // somebody would install.
 func treeKind(name, base string) Kind {
-	dir := "/" + path.Dir(name) + "/"
+	in := func(folders ...string) bool {
+		dir := "/" + path.Dir(name) + "/"
+		return slices.ContainsFunc(folders, func(folder string) bool { return strings.HasSuffix(dir, "/"+folder+"/") })
+	}
 	switch {
-	case strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "/specifications/") || strings.HasSuffix(dir, "/specifications/default/")):
+	case strings.HasSuffix(base, ".gemspec") && in("specifications", "specifications/default"):
 		return Gem
 	case strings.HasSuffix(base, ".deps.json"):
 		return DotNet
-	case base == "installed.json" && strings.HasSuffix(dir, "/composer/"):
+	case base == "installed.json" && in("composer"):
 		return Composer
 	case base == "DESCRIPTION":
 		return R // its content tells whether it is installed
-	case base == "extensions.json" && slices.ContainsFunc(editors(), func(editor string) bool {
-		return strings.HasSuffix(dir, "/"+editor+"/extensions/")
-	}):
+	case base == "extensions.json" && in(editors()...):
 		return VSCode
-	case strings.HasSuffix(base, ".json") && strings.HasSuffix(dir, "/conda-meta/"):
+	case strings.HasSuffix(base, ".json") && in("conda-meta"):
 		return Conda
-	case strings.HasPrefix(dir, "/opt/bitnami/") && strings.HasPrefix(base, ".spdx-") && strings.HasSuffix(base, ".spdx"):
+	case strings.HasPrefix(base, ".spdx-") && strings.HasSuffix(base, ".spdx") && strings.HasPrefix(path.Clean(name), "opt/bitnami/"):
 		return Bitnami
 	}
 	return None
@@ -161,7 +162,10 @@ func treeKind(name, base string) Kind {
 // editors are the folders in which Visual Studio Code, its servers and those
 // made of it keep extensions.
 func editors() []string {
-	return []string{".vscode", ".vscode-insiders", ".vscode-server", ".vscode-server-insiders", ".openvscode-server", "code-server"}
+	return []string{
+		".vscode/extensions", ".vscode-insiders/extensions", ".vscode-server/extensions", ".vscode-server-insiders/extensions",
+		".openvscode-server/extensions", "code-server/extensions",
+	}
 }
 
 // npmInstalled tells whether a package.json was put there by a package manager.

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"bytes"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -49,8 +50,8 @@ func readDpkgList(location string, content []byte) Found {
 	name = strings.TrimSuffix(strings.TrimSuffix(name, ".md5sums"), ".list")
 	name, _, _ = strings.Cut(name, ":")
 	var files []string
-	for line := range bytes.Lines(content) {
-		file := string(bytes.TrimSpace(line))
+	for file := range strings.Lines(string(content)) {
+		file = strings.TrimSpace(file)
 		if sums {
 			_, file, _ = strings.Cut(file, " ")
 		}
@@ -97,7 +98,12 @@ func readAPKOwners(location string, content []byte) []inventory.Owner {
 	return owners
 }
 
-// clean is the path as layers keep it: no leading slash, no dots.
+// clean is the path as layers keep it: no leading slash, no dots. Most paths
+// have nothing else to take away.
 func clean(name string) string {
-	return strings.TrimPrefix(path.Clean("/"+strings.TrimSpace(name)), "/")
+	name = strings.TrimSpace(name)
+	if short := strings.TrimPrefix(name, "/"); fs.ValidPath(short) && short != "." {
+		return short
+	}
+	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }

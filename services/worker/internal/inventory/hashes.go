@@ -19,7 +19,8 @@ var errHashes = errors.New("not a sorted set of 64-bit hashes")
 // Hash is the hash of a path as layers keep it. It is cut from SHA-256, so that
 // nobody can hide a file by finding another path with the same hash.
 func Hash(path string) uint64 {
-	sum := sha256.Sum256([]byte(path))
+	var room [256]byte // not on the heap: most paths are shorter
+	sum := sha256.Sum256(append(room[:0], path...))
 	return binary.BigEndian.Uint64(sum[:8])
 }
 

@@ -306,7 +306,11 @@ func (c *collector) release(name string, content io.Reader) error {
 }
 
 // clean is the path as it will be in the container, without the leading slash;
-// nothing leads out of the root, which is "".
+// nothing leads out of the root, which is "". Most paths are that already.
 func clean(name string) string {
+	short := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
+	if fs.ValidPath(short) && short != "." {
+		return short
+	}
 	return strings.TrimPrefix(path.Clean("/"+name), "/")
 }

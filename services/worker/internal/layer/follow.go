@@ -18,7 +18,7 @@ import (
 type symlinks struct {
 	targets     map[string]string
 	size        int64  // bytes of them
-	dir, landed string // the folder last looked up: entries of one stand together
+	dir, landed string // the folder last looked up, with its slash: entries of one stand together
 }
 
 // deepest is how many folders a path may have for its links to be followed:
@@ -51,12 +51,29 @@ func (s *symlinks) follow(name string) string {
 	if dir != s.dir {
 		s.dir, s.landed = dir, s.real(dir)
 	}
+	if s.landed == dir {
+		return name
+	}
 	return path.Join(s.landed, base)
 }
 
-// real is the folder that a path with links leads to. Of links in a circle, and
-// of ways that are too long, the path stays what it is.
+// through tells whether the way to a folder leads through a link.
+func (s *symlinks) through(dir string) bool {
+	for dir != "" {
+		if _, ok := s.targets[dir]; ok {
+			return true
+		}
+		dir = parent(dir)
+	}
+	return false
+}
+
+// real is the folder that a path with links leads to. Without links, of links in
+// a circle, and of ways that are too long, the path stays what it is.
 func (s *symlinks) real(dir string) string {
+	if !s.through(parent(dir)) {
+		return dir
+	}
 	const steps = 4 * deepest
 	at, rest := "", strings.Split(dir, "/")
 	for range steps {

@@ -98,6 +98,7 @@ func (c *collector) room(ctx context.Context, size int64) (free func(), err erro
 func (o outline) fill(region []byte, content io.Reader) error {
 	at := int64(0)
 	for _, s := range o.idle {
+		large(region, at, s.From)
 		if _, err := io.ReadFull(content, region[at:s.From]); err != nil {
 			return err
 		}
@@ -106,6 +107,7 @@ func (o outline) fill(region []byte, content io.Reader) error {
 		}
 		at = s.To
 	}
+	large(region, at, int64(len(region)))
 	_, err := io.ReadFull(content, region[at:])
 	return err
 }

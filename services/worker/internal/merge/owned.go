@@ -14,7 +14,7 @@ import (
 // and its version is not upstream's. Packages of third parties are left out,
 // since the distribution has no advisories for them; so are files that a later
 // layer put in the place of the package's.
-func markOwned(pkgs []inventory.Package, s *state, layers []inventory.Layer, distribution string) {
+func markOwned(pkgs []inventory.Package, s *state, layers []inventory.Hashes, distribution string) {
 	wanted := map[uint64][]int{}
 	own := map[string]bool{}
 	installed := map[string]int{} // by which layer
@@ -54,9 +54,9 @@ func markOwned(pkgs []inventory.Package, s *state, layers []inventory.Layer, dis
 // overwritten tells whether what a file holds came after the layer, and in the
 // place of something. A file that was nowhere before is none: an image may be
 // divided into layers in any way.
-func (s *state) overwritten(path string, layers []inventory.Layer, installed int) bool {
-	return s.files[path].since > installed && slices.ContainsFunc(layers[:installed+1], func(l inventory.Layer) bool {
-		return l.Paths.Has(path)
+func (s *state) overwritten(path string, layers []inventory.Hashes, installed int) bool {
+	return s.files[path].since > installed && slices.ContainsFunc(layers[:installed+1], func(paths inventory.Hashes) bool {
+		return paths.Has(path)
 	})
 }
 

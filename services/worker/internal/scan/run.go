@@ -120,12 +120,13 @@ func (s *Scanner) inventory(ctx context.Context, j state.Job, img state.Image) (
 
 // layers gets every layer's inventory and lays them over each other.
 func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Image) (inventory.Image, error) {
-	made := make([]inventory.Layer, len(img.Layers))
 	history := make([]verdict.Layer, len(img.Layers))
 	sizes := make([]int64, len(img.Layers))
 	for i, l := range img.Layers {
+		history[i] = verdict.Layer{Index: i, Digest: string(l.Digest), CreatedBy: l.CreatedBy, Size: l.Size}
 		sizes[i] = l.Size
 	}
+	merger := merge.New(s.Engine, history)
 	meter := NewMeter(img.Digest, sizes, s.Progress)
 	// A layer that fails ends no other one's read: what is read to its end is
 	// there for the next attempt, and for the images that share it.
@@ -133,9 +134,8 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 	var failed atomic.Bool
 	group.SetLimit(cap(s.Shelf.Flight))
 	for i, l := range img.Layers {
-		history[i] = verdict.Layer{Index: i, Digest: string(l.Digest), CreatedBy: l.CreatedBy, Size: l.Size}
 		if l.Foreign {
-			made[i] = Foreign(l)
+			merger.Add(i, Foreign(l))
 			meter.Done(i, l.Size)
 			continue
 		}
@@ -150,7 +150,7 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 				failed.Store(true)
 				return err
 			}
-			made[i] = inv
+			merger.Add(i, inv)
 			meter.Done(i, l.Size)
 			return nil
 		})
@@ -159,12 +159,16 @@ func (s *Scanner) layers(ctx context.Context, from layers.Source, img state.Imag
 		return inventory.Image{}, err
 	}
 	s.Shelf.Ledger.Needed(ctx, from.Registry.Settings.TrustGroup(), len(sizes), sum(sizes))
-	return Merge(s.Engine, made, history, img), nil
+	return complete(merger.Image(), img), nil
 }
 
 // Merge lays an image's layers over each other.
 func Merge(engine string, made []inventory.Layer, history []verdict.Layer, img state.Image) inventory.Image {
-	merged := merge.Merge(engine, made, history)
+	return complete(merge.Merge(engine, made, history), img)
+}
+
+// complete adds what only the image's configuration tells.
+func complete(merged inventory.Image, img state.Image) inventory.Image {
 	if img.Platform.OS == "windows" {
 		merge.Windows(&merged, img.OSVersion)
 	}
