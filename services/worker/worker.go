@@ -149,8 +149,9 @@ func newWorker(cfg Config, doc config.Document, b *bus.Bus, st *state.Store, log
 	w.matcher = &rematch.Matcher{
 		Bus: b, State: st, Databases: w.databases, Teller: teller, Inventories: inventories, Now: now, Log: log.Named("rematch"),
 	}
+	renewal := &assess.Renewal{State: st, Databases: w.databases, Inventories: inventories, Log: log.Named("renewal")}
 	w.keeper = &keeper.Keeper{
-		Bus: b, State: st, Checker: checker, Databases: w.databases, Verdicts: keeper.NewVerdicts(w.metrics), Worker: name, Announce: w.scanner.Announce, Tick: cfg.KeeperEvery, WakeAfter: 3 * cfg.Lease,
+		Bus: b, State: st, Checker: checker, Databases: w.databases, Renewal: renewal, Verdicts: keeper.NewVerdicts(w.metrics), Worker: name, Announce: w.scanner.Announce, Tick: cfg.KeeperEvery, WakeAfter: 3 * cfg.Lease,
 		JobRetention: cfg.JobRetention, CheckEvery: cfg.CheckEvery, CollectEvery: cfg.CollectEvery, Now: now, Log: log.Named("keeper"),
 	}
 	w.trials = &registries.Trials{State: st, Registries: w.registries, Worker: name, Now: now, Log: log.Named("trials")}

@@ -53,6 +53,7 @@ type Affected struct {
 	CVSS      []CVSS
 	Intervals []Interval
 	Versions  []string // affected versions that no interval covers
+	Unclear   bool     // it has ranges, too, that cannot be understood
 }
 
 // End says how an interval ends.

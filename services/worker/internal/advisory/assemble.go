@@ -1,6 +1,7 @@
 package advisory
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,7 +17,7 @@ import (
 
 // format is part of the version: another program may see other things in the
 // same records.
-const format = "landwaiter advisories 1"
+const format = "landwaiter advisories 2"
 
 // assembly puts a collection into a file: records by id, then packages by
 // name, then flaws by CVE, as each of them comes out of its sorter.
@@ -156,7 +157,6 @@ func (a *assembly) index(k kept) error {
 			return err
 		}
 		d := decoder{b: s.value}
-		_ = d.text()
 		a.ecosystems[d.text()] = true
 	}
 	return nil
@@ -165,28 +165,24 @@ func (a *assembly) index(k kept) error {
 // writePackages writes the statements about each package.
 func (a *assembly) writePackages() error {
 	var name string
-	var statements []byte
-	count := 0
+	var said [][]byte
 	flush := func() error {
-		if count == 0 {
+		if len(said) == 0 {
 			return nil
 		}
 		a.info.Packages++
-		var e encoder
-		e.number(uint64(count)) //nolint:gosec // a count
-		err := a.out.block(packageKey, name, append(e.b, statements...))
-		statements, count = statements[:0], 0
+		err := a.out.block(packageKey, name, encodeStatements(said))
+		said = said[:0]
 		return err
 	}
 	err := a.packages.each(func(key, value []byte) error {
-		if count == 0 || string(key) != name {
+		if string(key) != name {
 			if err := errors.Join(flush(), a.ctx.Err()); err != nil {
 				return err
 			}
 			name = string(key)
 		}
-		statements = append(statements, value...)
-		count++
+		said = append(said, bytes.Clone(value))
 		return nil
 	})
 	if err == nil {

@@ -27,6 +27,14 @@ func (e *encoder) texts(list []string) {
 	}
 }
 
+func (e *encoder) flag(set bool) {
+	var n uint64
+	if set {
+		n = 1
+	}
+	e.number(n)
+}
+
 func (e *encoder) real(f float64) { e.b = binary.LittleEndian.AppendUint64(e.b, math.Float64bits(f)) }
 
 func (e *encoder) rating(r Rating) {
@@ -57,8 +65,12 @@ func (e *encoder) record(r Record) {
 }
 
 func (e *encoder) affected(a Affected) {
-	e.text(a.ID)
 	e.text(a.Ecosystem)
+	e.statement(a)
+}
+
+func (e *encoder) statement(a Affected) {
+	e.text(a.ID)
 	e.text(a.Module)
 	e.rating(a.Rating)
 	e.cvss(a.CVSS)
@@ -73,6 +85,7 @@ func (e *encoder) affected(a Affected) {
 		e.text(iv.To)
 	}
 	e.texts(a.Versions)
+	e.flag(a.Unclear)
 }
 
 func (e *encoder) flaw(f Flaw) {
@@ -141,6 +154,8 @@ func (d *decoder) texts() []string {
 	return list
 }
 
+func (d *decoder) flag() bool { return d.number() == 1 }
+
 func (d *decoder) real() float64 {
 	if len(d.b) < 8 {
 		d.fail()
@@ -188,7 +203,14 @@ func (d *decoder) record() Record {
 }
 
 func (d *decoder) affected() Affected {
-	a := Affected{ID: d.text(), Ecosystem: d.text(), Module: d.text(), Rating: d.rating(), CVSS: d.cvss()}
+	ecosystem := d.text()
+	a := d.statement()
+	a.Ecosystem = ecosystem
+	return a
+}
+
+func (d *decoder) statement() Affected {
+	a := Affected{ID: d.text(), Module: d.text(), Rating: d.rating(), CVSS: d.cvss()}
 	if n := d.count(); n > 0 {
 		a.Intervals = make([]Interval, 0, min(n, 64))
 		for range n {
@@ -202,6 +224,7 @@ func (d *decoder) affected() Affected {
 		}
 	}
 	a.Versions = d.texts()
+	a.Unclear = d.flag()
 	return a
 }
 

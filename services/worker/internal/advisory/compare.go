@@ -155,10 +155,12 @@ func (c *comparison) leads(record []byte) bool {
 // states tells whether one of a package's statements is by one of the records.
 func states(statements []byte, records map[string]bool) bool {
 	d := decoder{b: statements}
-	for range d.count() {
-		if a := d.affected(); records[a.ID] || d.bad {
-			return true
+	for _, s := range d.statements() {
+		for a, err := range s.All() {
+			if err != nil || records[a.ID] {
+				return true
+			}
 		}
 	}
-	return false
+	return d.bad
 }

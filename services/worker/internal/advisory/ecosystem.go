@@ -49,7 +49,8 @@ func alpineBranch(release string) string {
 // under more names than an installation can tell: a Red Hat package is known by
 // its product alone, so the repository an advisory adds ("::appstream") is
 // ignored where the package has none, and so is a minor release; for SUSE see
-// suseRelease.
+// suseRelease. Of a package of Maven or Packagist nobody knows the repository
+// that it was taken from.
 func SameRelease(pkg, entry string) bool {
 	if pkg == entry {
 		return true
@@ -58,6 +59,8 @@ func SameRelease(pkg, entry string) bool {
 	case "Red Hat":
 		product, _, _ := strings.Cut(entry, "::")
 		return product == pkg || enterpriseLinux(product) == pkg
+	case "Maven", "Packagist":
+		return pkg == Family(entry)
 	case "SUSE":
 		of, ok := suseRelease(pkg)
 		about, known := suseRelease(entry)

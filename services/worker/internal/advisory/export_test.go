@@ -35,9 +35,19 @@ func Recode(r Record, list []Affected) (Record, []Affected, bool) {
 // Decode reads arbitrary bytes as each kind of block.
 func Decode(data []byte) {
 	for _, read := range []func(*decoder){
-		func(d *decoder) { d.record() }, func(d *decoder) { d.affected() }, func(d *decoder) { d.flaw() },
+		func(d *decoder) { d.record() }, func(d *decoder) { d.affected() }, readStatements, func(d *decoder) { d.flaw() },
 	} {
 		read(&decoder{b: data})
+	}
+}
+
+func readStatements(d *decoder) {
+	for _, s := range d.statements() {
+		for _, err := range s.About(NewInstalled(version.SchemeOf(s.Ecosystem), "1.0")) {
+			if err != nil {
+				return
+			}
+		}
 	}
 }
 

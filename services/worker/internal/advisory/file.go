@@ -19,7 +19,7 @@ import (
 // length (4). Blocks carry a CRC in front, meta and index have theirs in the
 // trailer: a file that lost bytes on its way is noticed, not believed.
 const (
-	magic       = "LWADVDB1"
+	magic       = "LWADVDB2"
 	trailerSize = 8 + 8 + 8 + 4 + 8 // meta offset, index offset, keys, CRC, magic
 	entrySize   = 20
 	maxBlock    = 1 << 30

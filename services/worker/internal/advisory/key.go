@@ -35,18 +35,17 @@ func (k Keys) Pack() []byte {
 	return packed
 }
 
-// Touches tells whether any of the packed keys is among k. What is not packed
-// as this version does may be any.
-func (k Keys) Touches(packed []byte) bool {
+// missed tells whether packed keys are of this form and none of them is among k.
+func (k Keys) missed(packed []byte) bool {
 	if len(packed)%4 != 1 || packed[0] != keysForm {
-		return true
+		return false
 	}
 	for packed = packed[1:]; len(packed) > 0; packed = packed[4:] {
 		if _, found := slices.BinarySearch(k, binary.BigEndian.Uint32(packed)); found {
-			return true
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // changesMagic begins an object that holds what differs between two databases.

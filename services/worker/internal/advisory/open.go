@@ -149,20 +149,16 @@ func (db *DB) Covers(ecosystem string) bool {
 	return slices.ContainsFunc(db.meta.Ecosystems, func(entry string) bool { return SameRelease(ecosystem, entry) })
 }
 
-// Affected gives all statements about a package of a family; releases are for
-// the caller to compare.
-func (db *DB) Affected(family, name string) ([]Affected, error) {
+// Affected gives all statements about a package of a family, by ecosystem;
+// releases are for the caller to compare.
+func (db *DB) Affected(family, name string) ([]Statements, error) {
 	d, found, err := db.lookup(packageKey, family+"\x00"+NormalName(family, name))
 	if err != nil || !found {
 		return nil, err
 	}
-	n := d.count()
-	list := make([]Affected, 0, min(n, 4096))
-	for range n {
-		list = append(list, d.affected())
-		if d.bad {
-			return nil, errDamaged
-		}
+	list := d.statements()
+	if d.bad {
+		return nil, errDamaged
 	}
 	return list, nil
 }

@@ -32,8 +32,14 @@ func probe(data []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range list {
-		advisory.NewRanges("npm", a.Intervals).All(advisory.NewInstalled("npm", "1.0.0"))
+	installed := advisory.NewInstalled("npm", "1.0.0")
+	for _, s := range list {
+		for a, err := range s.About(installed) {
+			if err != nil {
+				return err
+			}
+			a.Holding(installed)
+		}
 	}
 	if _, _, err := db.Record("A-1"); err != nil {
 		return err
@@ -69,7 +75,7 @@ func TestOpenDamagedFile(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	f.Add(small(f))
-	f.Add([]byte("LWADVDB1"))
+	f.Add([]byte("LWADVDB2"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		_ = probe(data)
 		advisory.Decode(data)
@@ -85,10 +91,10 @@ func FuzzDecodeChanges(f *testing.F) {
 			return
 		}
 		for _, k := range keys {
-			if !keys.Touches((advisory.Keys{k}).Pack()) {
+			if _, known := keys.Touched((advisory.Keys{k}).Pack()); known {
 				t.Errorf("%d of %v is not found", k, keys)
 			}
 		}
-		keys.Touches(data)
+		keys.Touched(data)
 	})
 }

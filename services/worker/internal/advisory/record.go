@@ -110,9 +110,9 @@ func shorten(s string) string {
 	return s
 }
 
-// parseAffected reads one statement. It is not ok where nothing is left of it
-// that a version could be compared with: commit ranges, or ranges that cannot
-// be understood and no list of versions.
+// parseAffected reads one statement. It is not ok where there is nothing in it
+// for a version: commit ranges alone. One whose ranges cannot be understood is
+// kept, so that its package is not taken for clean.
 func parseAffected(id string, a osvAffected) (entry named, skipped int, ok bool) {
 	eco, name := a.Package.Ecosystem, a.Package.Name
 	if eco == "" || name == "" || len(name) > maxName || len(eco) > maxName || strings.ContainsRune(eco+name, 0) {
@@ -143,7 +143,8 @@ func parseAffected(id string, a osvAffected) (entry named, skipped int, ok bool)
 		entry.Intervals = append(entry.Intervals, runs...)
 	}
 	entry.Versions = remaining(version.SchemeOf(eco), entry.Intervals, a.Versions)
-	return entry, skipped, len(entry.Intervals)+len(entry.Versions) > 0
+	entry.Unclear = skipped > 0
+	return entry, skipped, entry.Unclear || len(entry.Intervals)+len(entry.Versions) > 0
 }
 
 // remaining drops the listed versions that an interval covers anyway, which

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,13 @@ type Databases struct {
 	db       *advisory.DB
 	version  string
 	before   string // the version it replaced; empty: not known
+	path     string // its file
+	last     replaced
 }
+
+// replaced is a database that was in use here before; its file stays until
+// the verdicts on it were compared with the one in use.
+type replaced struct{ version, path string }
 
 // With runs use with the database in use, nil where there is none. The
 // database stays open while use runs.
@@ -90,7 +97,7 @@ func (d *Databases) Close() error {
 		return nil
 	}
 	db := d.db
-	d.db, d.version, d.before = nil, "", ""
+	d.db, d.version, d.before, d.path = nil, "", "", ""
 	return db.Close()
 }
 
@@ -106,8 +113,8 @@ func (d *Databases) use(ctx context.Context, rec state.Database) (changed bool, 
 		return false, err
 	}
 	d.mu.Lock()
-	old := d.db
-	d.db, d.version, d.before = db, rec.Version, rec.Before
+	old, last := d.db, replaced{d.version, d.path}
+	d.db, d.version, d.before, d.path, d.last = db, rec.Version, rec.Before, path, last
 	d.mu.Unlock()
 	d.Log.Info("advisory database in use", zap.String("version", rec.Version), zap.Int("records", rec.Records))
 	if old != nil {
@@ -115,7 +122,7 @@ func (d *Databases) use(ctx context.Context, rec state.Database) (changed bool, 
 			d.Log.Warn("old advisory database not closed", zap.Error(err))
 		}
 	}
-	d.tidy(path, time.Now())
+	d.tidy(time.Now(), path, last.path)
 	return true, nil
 }
 
@@ -139,9 +146,43 @@ func (d *Databases) open(ctx context.Context, object events.Digest) (*advisory.D
 	}
 }
 
-// tidy removes the databases that were here before the one in use. Whoever
+// openReplaced opens the database that the one in use replaced, if these are
+// the two.
+func (d *Databases) openReplaced(p pair) (*advisory.DB, error) {
+	d.mu.RLock()
+	inUse, last := d.version, d.last
+	d.mu.RUnlock()
+	if inUse != p.version || last.version != p.before || last.path == "" {
+		return nil, fmt.Errorf("database %s was not in use here before %s", p.before, p.version)
+	}
+	return advisory.Open(last.path)
+}
+
+// discard removes the file of the database that a version replaced, if that is
+// in use.
+func (d *Databases) discard(inUse string) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	d.mu.Lock()
+	last, known := d.last, d.version == inUse
+	if known {
+		d.last = replaced{}
+	}
+	d.mu.Unlock()
+	if known && last.path != "" {
+		d.remove(last.path)
+	}
+}
+
+func (d *Databases) remove(path string) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.Log.Warn("old advisory database not removed", zap.Error(err))
+	}
+}
+
+// tidy removes the databases that were here before, but those to keep. Whoever
 // else has one of them open keeps it until it is closed.
-func (d *Databases) tidy(inUse string, before time.Time) {
+func (d *Databases) tidy(before time.Time, keep ...string) {
 	files, err := os.ReadDir(d.Dir)
 	if err != nil {
 		d.Log.Warn("old advisory databases not removed", zap.Error(err))
@@ -150,15 +191,11 @@ func (d *Databases) tidy(inUse string, before time.Time) {
 	for _, f := range files {
 		path := filepath.Join(d.Dir, f.Name())
 		token, isDB := strings.CutSuffix(f.Name(), suffix)
-		if _, err := events.DigestFromToken(token); !isDB || err != nil || path == inUse {
+		if _, err := events.DigestFromToken(token); !isDB || err != nil || slices.Contains(keep, path) {
 			continue // none of ours
 		}
-		info, err := f.Info()
-		if err == nil && info.ModTime().Before(before) {
-			err = os.Remove(path)
-		}
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			d.Log.Warn("old advisory database not removed", zap.Error(err))
+		if info, err := f.Info(); err == nil && info.ModTime().Before(before) {
+			d.remove(path)
 		}
 	}
 }

@@ -137,9 +137,24 @@ func TestOldDatabasesAreRemoved(t *testing.T) {
 	if v := r.databases.Version(); v != second.Version {
 		t.Errorf("version %s is in use, want %s", v, second.Version)
 	}
-	for path, want := range map[string]bool{r.file(first.Object): false, r.file(second.Object): true, foreign: true} {
+	// The one before is kept until verdicts on both were compared.
+	r.there(map[string]bool{r.file(first.Object): true, r.file(second.Object): true, foreign: true})
+	third := r.put("DEBIAN-CVE-2026-0003")
+	r.receive(changed, "third database")
+	r.there(map[string]bool{r.file(first.Object): false, r.file(second.Object): true, r.file(third.Object): true, foreign: true})
+	renewal := assess.Renewal{Databases: r.databases, Log: zap.NewNop()}
+	renewal.End(second.Version) // not in use any more
+	r.there(map[string]bool{r.file(second.Object): true, r.file(third.Object): true})
+	renewal.End(third.Version)
+	r.there(map[string]bool{r.file(second.Object): false, r.file(third.Object): true, foreign: true})
+}
+
+// there checks which files there are.
+func (r *rig) there(files map[string]bool) {
+	r.t.Helper()
+	for path, want := range files {
 		if _, err := os.Stat(path); (err == nil) != want {
-			t.Errorf("%s: %v, want it there: %t", path, err, want)
+			r.t.Errorf("%s: %v, want it there: %t", path, err, want)
 		}
 	}
 }

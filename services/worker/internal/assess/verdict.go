@@ -2,6 +2,7 @@ package assess
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -35,8 +36,8 @@ func (d *Databases) Make(s Subject, img inventory.Image) (Verdict, error) {
 		}
 	})
 	var err error
-	if v.raw, err = encode(v.Report); err != nil {
-		return Verdict{}, fmt.Errorf("%s: %w", s.Digest, err)
+	if v.raw, err = json.Marshal(v.Report); err != nil {
+		return Verdict{}, fmt.Errorf("encode report of %s: %w", s.Digest, err)
 	}
 	if len(v.raw) > MaxReport {
 		return Verdict{}, fmt.Errorf("encode report of %s: %d bytes, over the limit of %d", s.Digest, len(v.raw), MaxReport)

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -132,8 +133,7 @@ func (o *osv) requests() string {
 	return asked
 }
 
-// fixes compiles a copy and gives the fixed versions of x, as the database
-// orders them.
+// fixes compiles a copy and gives the fixed versions of x by record.
 func fixes(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
@@ -149,9 +149,15 @@ func fixes(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, a := range list {
-		all = append(all, a.ID+" "+a.Intervals[0].To)
+	for _, s := range list {
+		for a, err := range s.All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, a.ID+" "+a.Intervals[0].To)
+		}
 	}
+	slices.Sort(all)
 	return strings.Join(all, ", ")
 }
 

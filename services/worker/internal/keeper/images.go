@@ -32,6 +32,9 @@ func (k *Keeper) images(ctx context.Context) error {
 	if version == k.version && k.Now().Sub(k.imagesAt) < time.Duration(rounds)*k.Tick {
 		return nil
 	}
+	if version != k.version && !k.open(current.Value) {
+		return nil
+	}
 	k.version, k.imagesAt = version, k.Now()
 	changed := k.changes(ctx, current.Value)
 	images := map[events.Digest]*stale{}
@@ -63,6 +66,12 @@ func (k *Keeper) images(ctx context.Context) error {
 	return k.renew(ctx, current.Value, late)
 }
 
+// open tells whether this worker has the database open, so that it can be asked
+// what it changes, or there was time enough for that.
+func (k *Keeper) open(current state.Database) bool {
+	return current.Version == k.Databases.Version() || k.Now().Sub(current.StoredAt) > openTime
+}
+
 // behind tells whether an image's verdict is of another database, or is one
 // that nobody was told of; nil: neither.
 func behind(img state.Image, current state.Database, changed differences) *stale {
@@ -70,8 +79,13 @@ func behind(img state.Image, current state.Database, changed differences) *stale
 	if current.Version == "" || img.Inventory == "" || (img.Database == current.Version && told) {
 		return nil
 	}
-	holds := told && changed.known && img.Database == current.Before && !changed.keys.Touches(img.Keys)
-	return &stale{digest: img.Digest, database: img.Database, holds: holds}
+	return &stale{digest: img.Digest, database: img.Database, follows: follows(img, current, changed)}
+}
+
+// follows tells whether an image's verdict was told and is of the database that
+// the current one replaced, and what that changed is known.
+func follows(img state.Image, current state.Database, changed differences) bool {
+	return img.Announced == img.Report && img.Database == current.Before && changed.known
 }
 
 // forgetOrphans removes the images that have lain nowhere for a while: a sweep

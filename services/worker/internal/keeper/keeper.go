@@ -24,6 +24,7 @@ type Keeper struct {
 	State     *state.Store
 	Checker   *places.Checker
 	Databases *assess.Databases
+	Renewal   *assess.Renewal
 	Verdicts  *Verdicts
 	// Worker names this process; blank: it has no database to tell of.
 	Worker string
@@ -74,6 +75,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		})
 	})
 	turns.Wait()
+	k.Renewal.Close()
 	return nil
 }
 

@@ -3,8 +3,6 @@ package keeper
 import (
 	"context"
 	"errors"
-	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +13,6 @@ import (
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
-	"github.com/landwaiter/landwaiter/services/worker/internal/assess"
 )
 
 // Verdicts tells how far verdicts are behind the database in use.
@@ -50,7 +47,7 @@ func NewVerdicts(r prometheus.Registerer) *Verdicts {
 const overdue = 15 * time.Minute
 
 // renew brings the verdicts that are behind up to the current database: those
-// it says nothing else about by their records alone, the others by asking.
+// it leaves as they are by their records alone, the others by asking.
 func (k *Keeper) renew(ctx context.Context, current state.Database, behind []stale) error {
 	count := 0
 	for _, s := range behind {
@@ -59,22 +56,30 @@ func (k *Keeper) renew(ctx context.Context, current state.Database, behind []sta
 		}
 	}
 	k.Verdicts.behind.Set(float64(count))
-	if late := k.Now().Sub(current.StoredAt); count > 0 && late > overdue {
+	late := k.Now().Sub(current.StoredAt)
+	if count > 0 && late > overdue {
 		k.Log.Warn("verdicts are behind the advisory database", zap.Int("images", count), zap.Duration("since", late))
+	}
+	if count == 0 || late > overdue {
+		k.Renewal.End(current.Version)
 	}
 	if len(behind) == 0 {
 		return nil
+	}
+	oldest, err := k.oldestWish(ctx)
+	if err != nil {
+		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
 	for _, s := range behind {
 		group.Go(func() error {
-			if s.holds {
-				if done, err := k.advance(ctx, s.digest, current, k.changed.keys); done || err != nil {
+			if s.follows {
+				if done, err := k.advance(ctx, s.digest, current, k.changed); done || err != nil {
 					return err
 				}
 			}
-			return k.ask(ctx, s.digest, current.Version)
+			return k.ask(ctx, s.digest, current.Version, oldest)
 		})
 	}
 	return group.Wait()
@@ -85,22 +90,22 @@ func (k *Keeper) renew(ctx context.Context, current state.Database, behind []sta
 type stale struct {
 	digest   events.Digest
 	database string
-	holds    bool // as it was read, the current database says nothing else about it
+	follows  bool // the current database replaced that, and may leave it as it is
 }
 
 // differences is what a database changes; not known: anything.
 type differences struct {
-	version string
-	known   bool
-	keys    advisory.Keys
+	version, before string
+	known           bool
+	keys            advisory.Keys
 }
 
 // changes reads what the current database changes, once.
 func (k *Keeper) changes(ctx context.Context, current state.Database) differences {
-	if k.changed.version == current.Version {
+	if k.changed.version == current.Version && k.changed.before == current.Before {
 		return k.changed
 	}
-	k.changed = differences{version: current.Version}
+	k.changed = differences{version: current.Version, before: current.Before}
 	if current.Changes == "" {
 		return k.changed
 	}
@@ -118,13 +123,13 @@ func (k *Keeper) changes(ctx context.Context, current state.Database) difference
 }
 
 // advance notes that the verdict holds for the current database too, unless
-// that says something else about one of the image's packages.
-func (k *Keeper) advance(ctx context.Context, d events.Digest, current state.Database, changed advisory.Keys) (done bool, err error) {
+// that answers otherwise about one of the image's packages.
+func (k *Keeper) advance(ctx context.Context, d events.Digest, current state.Database, changed differences) (done bool, err error) {
 	_, err = k.State.Images.Change(ctx, failpoint.RematchAdvance, d.Token(), func(img *state.Image, exists bool) error {
 		if done = !exists || img.Database == current.Version; done {
 			return state.ErrUnchanged
 		}
-		if img.Database != current.Before || changed.Touches(img.Keys) {
+		if !follows(*img, current, changed) || !k.Renewal.Holds(ctx, current, *img, changed.keys) {
 			return errTouched
 		}
 		img.Database, img.DatabaseAt, img.MatchedAt = current.Version, current.UpdatedAt, k.Now().UTC()
@@ -140,44 +145,3 @@ func (k *Keeper) advance(ctx context.Context, d events.Digest, current state.Dat
 }
 
 var errTouched = errors.New("the verdict may be another")
-
-// ask asks for a verdict to be made again, and again after a while in case the
-// wish was lost: not each round, for there may be very many.
-func (k *Keeper) ask(ctx context.Context, d events.Digest, version string) error {
-	const patience = time.Minute
-	n := k.asked.due(d, version, k.Now(), patience)
-	if n == 0 {
-		return nil
-	}
-	k.Verdicts.asked.Inc()
-	return assess.Ask(ctx, k.Bus, d, version, strconv.Itoa(n))
-}
-
-// asked remembers when and how often which verdicts were asked for, of one
-// database.
-type asked struct {
-	mu      sync.Mutex
-	version string
-	of      map[events.Digest]wish
-}
-
-type wish struct {
-	at time.Time
-	n  int
-}
-
-// due gives the number of the wish that is due now, from 1, and remembers that
-// it was uttered; 0: none is.
-func (a *asked) due(d events.Digest, version string, now time.Time, patience time.Duration) int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.version != version {
-		a.version, a.of = version, map[events.Digest]wish{}
-	}
-	w := a.of[d]
-	if now.Sub(w.at) < patience {
-		return 0
-	}
-	a.of[d] = wish{at: now, n: w.n + 1}
-	return w.n + 1
-}

@@ -13,6 +13,7 @@ import (
 type answer struct {
 	findings    []verdict.Finding // without package and layer
 	versionless bool              // there are advisories, and no version to compare
+	unclear     bool              // there are advisories whose ranges cannot be understood
 	listOnly    bool              // the version could not be ordered: only lists were looked at
 	onlyPro     bool              // what is known against the version is known to Ubuntu Pro alone
 	err         error
@@ -30,33 +31,35 @@ type hit struct {
 
 // ask compares one package with all statements about it.
 func ask(db *advisory.DB, q advisory.Query) *answer {
-	statements, err := db.Affected(advisory.Family(q.Ecosystem), q.Name)
+	all, err := db.Affected(advisory.Family(q.Ecosystem), q.Name)
 	if err != nil {
 		return &answer{err: err}
 	}
-	var pro []advisory.Affected
-	statements = slices.DeleteFunc(statements, func(a advisory.Affected) bool {
-		if advisory.ProOf(q.Ecosystem, a.Ecosystem) {
-			pro = append(pro, a)
-		}
-		return !advisory.SameRelease(q.Ecosystem, a.Ecosystem) || !sameModule(q.Module, a.Module)
-	})
-	if len(statements)+len(pro) == 0 {
-		return &answer{}
-	}
-	if q.Version == "" {
-		return &answer{versionless: true}
-	}
+	a := &answer{}
 	scheme := version.SchemeOf(q.Ecosystem)
 	installed := advisory.NewInstalled(scheme, q.Version)
-	a := &answer{listOnly: !installed.Comparable()}
-	a.onlyPro = slices.ContainsFunc(pro, func(s advisory.Affected) bool {
-		return len(advisory.NewRanges(scheme, s.Intervals).All(installed)) > 0 || listed(scheme, s.Versions, installed)
-	})
 	hits := map[string]*hit{}
-	for i := range statements {
-		if err := collect(db, hits, &statements[i], scheme, installed); err != nil {
-			return &answer{err: err}
+	for _, statements := range all {
+		own, pro := advisory.SameRelease(q.Ecosystem, statements.Ecosystem), advisory.ProOf(q.Ecosystem, statements.Ecosystem)
+		if !own && !pro {
+			continue
+		}
+		for s, err := range statements.About(installed) {
+			switch {
+			case err != nil:
+				return &answer{err: err}
+			case own && !sameModule(q.Module, s.Module):
+				continue
+			case q.Version == "":
+				return &answer{versionless: true}
+			}
+			a.listOnly = !installed.Comparable()
+			a.unclear = a.unclear || s.Unclear
+			if pro {
+				a.onlyPro = a.onlyPro || holds(&s, scheme, installed)
+			} else if err := collect(db, hits, &s, scheme, installed); err != nil {
+				return &answer{err: err}
+			}
 		}
 	}
 	if len(hits) > 0 {
@@ -65,10 +68,14 @@ func ask(db *advisory.DB, q advisory.Query) *answer {
 	return a
 }
 
+func holds(s *advisory.Statement, scheme version.Scheme, in advisory.Installed) bool {
+	_, found := s.Holding(in)
+	return found || listed(scheme, s.Versions, in)
+}
+
 // collect adds a statement to the hits where it holds for the version.
-func collect(db *advisory.DB, hits map[string]*hit, s *advisory.Affected, scheme version.Scheme, in advisory.Installed) error {
-	ranges := advisory.NewRanges(scheme, s.Intervals)
-	matching := ranges.All(in)
+func collect(db *advisory.DB, hits map[string]*hit, s *advisory.Statement, scheme version.Scheme, in advisory.Installed) error {
+	matching := s.All(in)
 	if len(matching) == 0 && !listed(scheme, s.Versions, in) {
 		return nil
 	}
@@ -85,7 +92,7 @@ func collect(db *advisory.DB, hits map[string]*hit, s *advisory.Affected, scheme
 		hits[s.ID] = h
 	}
 	h.matching = append(h.matching, matching...)
-	h.ranges = append(h.ranges, ranges)
+	h.ranges = append(h.ranges, s.Ranges)
 	h.cvss = append(h.cvss, s.CVSS...)
 	if s.Rating.Word != "" {
 		h.ratings = append(h.ratings, s.Rating)

@@ -60,6 +60,8 @@ func TestMatchNamesAndReleases(t *testing.T) {
 		{"PyPI name", statement("PyPI", "Py_Drive2", "ECOSYSTEM", "introduced 0"), pkg{Type: "pypi", Name: "py.drive2", Version: "1", Ecosystem: "PyPI"}, true},
 		{"Go stdlib", statement("Go", "stdlib", "SEMVER", "introduced 0, fixed 1.21.0-rc.3"), pkg{Type: "golang", Name: "go", Version: "go1.21rc2", Ecosystem: "Go"}, true},
 		{"Go stdlib release after rc", statement("Go", "stdlib", "SEMVER", "introduced 0, fixed 1.21.0-rc.3"), pkg{Type: "golang", Name: "stdlib", Version: "1.21", Ecosystem: "Go"}, false},
+		{"repository of Packagist", statement("Packagist:https://packages.drupal.org/8", "drupal/x", "ECOSYSTEM", "introduced 0, fixed 1.2.0"), pkg{Type: "composer", Name: "drupal/x", Version: "1.1.0", Ecosystem: "Packagist"}, true},
+		{"repository of Maven", statement("Maven:https://maven.google.com", "androidx.x:x", "ECOSYSTEM", "introduced 0, fixed 1.2.0"), pkg{Type: "maven", Name: "androidx.x:x", Version: "1.1.0", Ecosystem: "Maven"}, true},
 		{"Go experiments", statement("Go", "stdlib", "SEMVER", "introduced 0, fixed 1.22.0"), pkg{Type: "golang", Name: "stdlib", Version: "1.21.3 X:boringcrypto", Ecosystem: "Go"}, true},
 		{
 			"Maven", statement("Maven", "org.apache.logging.log4j:log4j-core", "ECOSYSTEM", "introduced 2.0-beta9, fixed 2.15.0"),

@@ -21,6 +21,7 @@ func TestMatchWithoutDatabase(t *testing.T) {
 func TestMatchNotes(t *testing.T) {
 	db := database(t, record("A-1", statement("npm", "x", "SEMVER", "introduced 0", `"versions":["weird"]`)),
 		record("A-2", statement("Debian:12", "x", "ECOSYSTEM", "introduced 0")),
+		record("A-4", statement("npm", "odd", "SEMVER", "introduced 0, fixed nightly", `"versions":["2.0.0"]`)),
 		record("A-3", statement("Packagist", "a/x", "ECOSYSTEM", "introduced 0, fixed 2.0.0")))
 	tests := []struct {
 		name  string
@@ -34,6 +35,8 @@ func TestMatchNotes(t *testing.T) {
 		{"release not covered", inventory.Package{Name: "x", Version: "1", Ecosystem: "Debian:13"}, []string{verdict.NoteEcosystemNotCovered}, 0},
 		{"release not known", inventory.Package{Name: "x", Version: "1", Ecosystem: "Debian"}, []string{verdict.NoteEcosystemNotCovered}, 0},
 		{"no ecosystem", inventory.Package{Type: "rpm", Name: "x", Version: "1"}, []string{verdict.NoteEcosystemNotCovered}, 0},
+		{"range that cannot be understood", inventory.Package{Name: "odd", Version: "1.0.0", Ecosystem: "npm"}, []string{verdict.NoteVersionUnparsable}, 0},
+		{"range that cannot be understood, listed", inventory.Package{Name: "odd", Version: "2.0.0", Ecosystem: "npm"}, []string{verdict.NoteVersionUnparsable}, 1},
 		{"no version", inventory.Package{Name: "x", Ecosystem: "npm"}, []string{verdict.NoteUnknownPackageVersion}, 0},
 		{"no version, nothing about it", inventory.Package{Name: "y", Ecosystem: "npm"}, nil, 0},
 		{"development version", inventory.Package{Name: "x", Version: "(devel)", Ecosystem: "npm"}, []string{verdict.NoteUnknownPackageVersion}, 0},

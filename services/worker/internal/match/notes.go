@@ -61,6 +61,8 @@ func (n *notes) answer(pkg *inventory.Package, a *answer) {
 		n.add(reason{verdict.NoteNoDatabase, eco, "the advisory database could not be read: " + a.err.Error()}, pkg)
 	case a.versionless:
 		n.add(reason{verdict.NoteUnknownPackageVersion, eco, "there are advisories about packages of " + eco + " whose version is not known"}, pkg)
+	case a.unclear:
+		n.add(reason{verdict.NoteVersionUnparsable, eco, "there are advisories about packages of " + eco + " with ranges that cannot be understood"}, pkg)
 	case a.listOnly:
 		n.add(reason{verdict.NoteVersionUnparsable, eco, "versions of " + eco + " could not be compared with ranges, only with lists"}, pkg)
 	}

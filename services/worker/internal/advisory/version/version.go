@@ -49,6 +49,18 @@ func SchemeOf(ecosystem string) Scheme {
 	}
 }
 
+// Total tells whether the scheme orders whatever it can parse from the oldest to
+// the newest. The others have versions, strange ones, that are each older than
+// the next in a circle.
+func (s Scheme) Total() bool {
+	switch s {
+	case Semver, "CRAN", "Debian", "Hackage", "NuGet", "Pub", "PyPI", "Red Hat", "RubyGems":
+		return true
+	default: // Alpine, Maven, Packagist
+		return false
+	}
+}
+
 // Parse reads a version. What the ecosystem's own tools would refuse, and the
 // lenient library underneath would order somewhere, is an error here: a guess
 // would turn into a wrong finding or a missed one.

@@ -109,6 +109,39 @@ func TestCompareOfDifferentSchemes(t *testing.T) {
 	}
 }
 
+// FuzzTotal holds three versions of a scheme that has a total order against each
+// other: what is read of a database relies on it.
+func FuzzTotal(f *testing.F) {
+	f.Add("Debian", "1:1.0-1~", "1.0", "1.0+b1")
+	f.Add("Red Hat", "1.0^1", "1.0~", "1:0-1.el9")
+	f.Add("PyPI", "1.0.dev1+a", "1!1", "1.0.post1")
+	f.Add("RubyGems", "1.0.a", "1.0-1", "01")
+	f.Add("NuGet", "1.0-B", "1.0-a.1", "1.0.0.1")
+	f.Add("npm", "1.0.0-rc.1", "v2", "1.0.0-1")
+	f.Fuzz(func(t *testing.T, ecosystem, a, b, c string) {
+		scheme := version.SchemeOf(ecosystem)
+		if !scheme.Total() {
+			return
+		}
+		versions := make([]version.Version, 3)
+		for i, s := range []string{a, b, c} {
+			var err error
+			if versions[i], err = version.Parse(scheme, s); err != nil {
+				return
+			}
+		}
+		ab, errAB := versions[0].Compare(versions[1])
+		bc, errBC := versions[1].Compare(versions[2])
+		ac, errAC := versions[0].Compare(versions[2])
+		if err := cmp.Or(errAB, errBC, errAC); err != nil {
+			t.Fatal(err)
+		}
+		if ab <= 0 && bc <= 0 && (ac > 0 || ac == 0 && (ab < 0 || bc < 0)) {
+			t.Errorf("%s: %q to %q %d, to %q %d, but %d", scheme, a, b, ab, c, bc, ac)
+		}
+	})
+}
+
 func FuzzCompare(f *testing.F) {
 	f.Add("Debian", "1:1.0-1~", "1.0")
 	f.Add("Alpine", "1.2.3_p1-r0", "1.2.3a")
