@@ -105,12 +105,16 @@ func (s source) list(ctx context.Context, subjects string, from jetstream.Consum
 	from.AckPolicy, from.MemoryStorage, from.Replicas = jetstream.AckNonePolicy, true, 1
 	begin, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
+	info, err := s.messages.Info(begin)
+	if err != nil {
+		return bus.Failed(err)
+	}
 	consumer, err := s.messages.CreateConsumer(begin, from)
 	if err != nil {
 		return bus.Failed(err)
 	}
 	defer s.endList(ctx, consumer)
-	l := lister{source: s, subjects: subjects, consumer: consumer, lost: lost, each: each}
+	l := lister{source: s, subjects: subjects, consumer: consumer, lost: lost, each: each, begun: info.State.LastSeq}
 	if err := l.run(ctx); err != nil && l.refused == nil {
 		return bus.Failed(err)
 	}
@@ -133,6 +137,7 @@ type lister struct {
 	lost     <-chan nats.Status
 	each     func(message) error
 
+	begun   uint64 // the stream's last place before the list began
 	taken   uint64 // messages so far
 	last    uint64 // the last one's place in the stream
 	pending uint64 // messages that are still to come, as the broker counts them
@@ -179,14 +184,15 @@ func (l *lister) walk(ctx context.Context) (whole bool, err error) {
 }
 
 // look asks the stream itself whether there is more: what the broker counts for
-// a consumer lags behind what is being written.
+// a consumer lags behind what is being written. Nothing that was there at first
+// is overlooked, so only what has been written since need be looked through.
 func (l *lister) look(ctx context.Context) error {
 	if l.pending > 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	_, err := l.messages.GetMsg(ctx, l.last+1, jetstream.WithGetMsgSubject(l.subjects))
+	_, err := l.messages.GetMsg(ctx, max(l.begun, l.last)+1, jetstream.WithGetMsgSubject(l.subjects))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}
