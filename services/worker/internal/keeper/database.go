@@ -86,6 +86,8 @@ func (k *Keeper) replicas(ctx context.Context, version string) (list []events.Re
 			return nil
 		}
 		all = all && w.Database == version
+		// One that gives a sign of life meanwhile comes twice.
+		list = slices.DeleteFunc(list, func(known events.Replica) bool { return known.Name == w.Worker })
 		list = append(list, events.Replica{Name: w.Worker, Version: w.Version, Database: w.Database, DatabaseAt: w.DatabaseAt})
 		return nil
 	})
