@@ -22,7 +22,7 @@ var errManyChunks = errors.New("not of a few chunks")
 // small reads an object of few chunks without a consumer; errManyChunks where
 // it is none. What it returns is not yet compared with the digest.
 func (o *Objects) small(ctx context.Context, d events.Digest, limit int64) ([]byte, error) {
-	info, err := within(ctx, func(ctx context.Context) (*jetstream.ObjectInfo, error) { return o.os.GetInfo(ctx, d.Token()) })
+	info, err := o.info(ctx, d)
 	switch {
 	case errors.Is(err, jetstream.ErrObjectNotFound):
 		return nil, ErrNotFound
@@ -35,29 +35,37 @@ func (o *Objects) small(ctx context.Context, d events.Digest, limit int64) ([]by
 	}
 	content := make([]byte, 0, info.Size)
 	for seq := uint64(1); info.Chunks > 0; info.Chunks-- {
-		chunk, err := o.chunk(ctx, info, seq)
+		chunk, at, err := o.chunk(ctx, info, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil, errManyChunks
 		}
 		if err != nil {
 			return nil, err
 		}
-		content = append(content, chunk.Data...)
-		seq = chunk.Sequence + 1
+		content = append(content, chunk...)
+		seq = at + 1
 	}
 	return content, nil
 }
 
 // chunk reads the first chunk of an object from a place in the stream on; of
 // an object's only chunk the broker knows the place.
-func (o *Objects) chunk(ctx context.Context, info *jetstream.ObjectInfo, seq uint64) (*jetstream.RawStreamMsg, error) {
+func (o *Objects) chunk(ctx context.Context, info *jetstream.ObjectInfo, seq uint64) (content []byte, at uint64, err error) {
 	subject := o.chunks + info.NUID
-	return within(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+	if o.replicated {
+		m, err := o.ask(ctx, question{Sequence: seq, Next: subject})
+		return m.Data, m.Sequence, err
+	}
+	m, err := within(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		if seq == 1 && info.Chunks == 1 {
 			return o.messages.GetLastMsgForSubject(ctx, subject)
 		}
 		return o.messages.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(subject))
 	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return m.Data, m.Sequence, nil
 }
 
 // within bounds one question: the broker that was asked may have died.

@@ -21,6 +21,9 @@ const (
 	// listWait is how long the broker waits for a record that it has counted
 	// and that is removed before it is sent.
 	listWait = 2 * time.Second
+	// listPause is how long a list that has just begun waits before it asks its
+	// consumer again where nobody knows of it yet.
+	listPause = 10 * time.Millisecond
 	// listIdle is when the broker forgets the list of a process that died.
 	listIdle = 30 * time.Second
 	// listWalks bounds how often a list goes through what was changed during its
@@ -38,35 +41,76 @@ var errListLost = errors.New("records were lost on the way")
 // it with an error naming them. It sees every record that is there all the
 // time, unless one is written again and again, each time just before its turn;
 // of one that is changed meanwhile it sees the old or the new state, or both. Of
-// a table of any size it holds a few hundred records at a time.
+// a table of any size it holds about a thousand records at a time; so few it
+// sees once each, as they all were at one moment.
 func (t *Table[T]) All(ctx context.Context, filter string, each func(Record[T]) error) error {
-	if err := t.list(ctx, filter, everything(), each); err != nil {
+	if err := t.list(ctx, filter, t.few || filter != everyKey, everything(), each); err != nil {
 		return fmt.Errorf("list %s %s: %w", t.name, filter, err)
 	}
 	return nil
+}
+
+// everyKey is the filter that matches every record, which may be very many.
+const everyKey = ">"
+
+// List is All for few records, a thousand or so: each once, as it was last seen.
+func (t *Table[T]) List(ctx context.Context, filter string) ([]Record[T], error) {
+	var list []Record[T]
+	at := map[string]int{}
+	err := t.list(ctx, filter, true, everything(), func(r Record[T]) error {
+		if i, known := at[r.Key]; known {
+			list[i] = r
+			return nil
+		}
+		at[r.Key] = len(list)
+		list = append(list, r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list %s %s: %w", t.name, filter, err)
+	}
+	return list, nil
 }
 
 // Since is All for the records that were changed after a revision. It costs by
 // what has changed, and not by what there is.
 func (t *Table[T]) Since(ctx context.Context, filter string, revision uint64, each func(Record[T]) error) error {
 	from := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: revision + 1}
-	if err := t.list(ctx, filter, from, each); err != nil {
+	if err := t.list(ctx, filter, t.few || filter != everyKey, from, each); err != nil {
 		return fmt.Errorf("list changed %s %s: %w", t.name, filter, err)
 	}
 	return nil
 }
 
-func (t *Table[T]) list(ctx context.Context, filter string, from jetstream.ConsumerConfig, each func(Record[T]) error) error {
-	return t.source.list(ctx, t.subjects+filter, from, func(m message) error {
-		if removal(m.Headers()) {
+// list goes through the records: at once where they are few, which must be
+// found out first.
+func (t *Table[T]) list(ctx context.Context, filter string, few bool, from jetstream.ConsumerConfig, each func(Record[T]) error) error {
+	decoded := func(m message) error {
+		if removal(m.headers) {
 			return nil
 		}
-		r, err := t.decode(strings.TrimPrefix(m.Subject(), t.subjects), m.Data(), m.sequence)
+		r, err := t.decode(strings.TrimPrefix(m.subject, t.subjects), m.data, m.sequence)
 		if err != nil {
 			return err
 		}
 		return each(r)
-	})
+	}
+	if few {
+		if messages, err := t.snapshot(ctx, t.subjects+filter, from.OptStartSeq); err == nil {
+			return forEach(messages, decoded)
+		}
+	}
+	return t.source.list(ctx, t.subjects+filter, from, decoded)
+}
+
+// forEach stops at the first error.
+func forEach[T any](list []T, do func(T) error) error {
+	for _, item := range list {
+		if err := do(item); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removal reports whether a message says that a record was removed, by somebody
@@ -77,13 +121,16 @@ func removal(h nats.Header) bool {
 
 // source is a stream that keeps one message for each of its subjects.
 type source struct {
-	conn     *nats.Conn
-	messages jetstream.Stream
+	conn       *nats.Conn
+	messages   jetstream.Stream
+	replicated bool
 }
 
 // message is a stream's message and its place in it.
 type message struct {
-	jetstream.Msg
+	subject  string
+	headers  nats.Header
+	data     []byte
 	sequence uint64
 	at       time.Time
 }
@@ -114,7 +161,7 @@ func (s source) list(ctx context.Context, subjects string, from jetstream.Consum
 		return bus.Failed(err)
 	}
 	defer s.endList(ctx, consumer)
-	l := lister{source: s, subjects: subjects, consumer: consumer, lost: lost, each: each, begun: info.State.LastSeq}
+	l := lister{source: s, subjects: subjects, consumer: consumer, lost: lost, each: each, begun: info.State.LastSeq, last: max(from.OptStartSeq, 1) - 1}
 	if err := l.run(ctx); err != nil && l.refused == nil {
 		return bus.Failed(err)
 	}
@@ -149,6 +196,11 @@ type lister struct {
 // were still to come: so that is read too, again and again.
 func (l *lister) run(ctx context.Context) error {
 	l.pending = l.consumer.CachedInfo().NumPending
+	if l.pending == 0 && l.replicated {
+		if err := l.look(ctx); err != nil {
+			return err
+		}
+	}
 	for walks, waits := 0, 0; l.pending > 0 && walks < listWalks; {
 		before := l.taken
 		whole, err := l.walk(ctx)
@@ -183,16 +235,20 @@ func (l *lister) walk(ctx context.Context) (whole bool, err error) {
 	return true, nil
 }
 
-// look asks the stream itself whether there is more: what the broker counts for
-// a consumer lags behind what is being written. Nothing that was there at first
-// is overlooked, so only what has been written since need be looked through.
+// look asks the stream's leader whether there is more: what the broker counts
+// for a consumer lags behind what is being written. Where there is one server,
+// nothing that was there at first is overlooked, and only what has been written
+// since is looked through; a consumer of a cluster may be at a server that has
+// yet to hear of what was there.
 func (l *lister) look(ctx context.Context) error {
 	if l.pending > 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, answer)
-	defer cancel()
-	_, err := l.messages.GetMsg(ctx, max(l.begun, l.last)+1, jetstream.WithGetMsgSubject(l.subjects))
+	from := l.last + 1
+	if !l.replicated {
+		from = max(l.begun, l.last) + 1
+	}
+	_, err := l.ask(ctx, question{Sequence: from, Next: l.subjects})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}
@@ -200,8 +256,23 @@ func (l *lister) look(ctx context.Context) error {
 	return err
 }
 
-// batch reads size messages, or what comes of them.
+// batch reads size messages, or what comes of them. In a cluster it takes a
+// moment until this server knows where the consumer is.
 func (l *lister) batch(ctx context.Context, size int) (whole bool, err error) {
+	for until := time.Now().Add(listWait); ; {
+		whole, err := l.fetch(ctx, size)
+		if !errors.Is(err, nats.ErrNoResponders) || l.taken > 0 || time.Now().After(until) {
+			return whole, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(listPause):
+		}
+	}
+}
+
+func (l *lister) fetch(ctx context.Context, size int) (whole bool, err error) {
 	messages, err := l.consumer.Fetch(size, jetstream.FetchMaxWait(listWait))
 	if err != nil {
 		return false, err
@@ -261,6 +332,8 @@ func (l *lister) take(m jetstream.Msg) error {
 		return errListLost
 	}
 	l.last, l.pending = meta.Sequence.Stream, meta.NumPending
-	l.refused = l.each(message{Msg: m, sequence: meta.Sequence.Stream, at: meta.Timestamp})
+	l.refused = l.each(message{
+		subject: m.Subject(), headers: m.Headers(), data: m.Data(), sequence: meta.Sequence.Stream, at: meta.Timestamp,
+	})
 	return l.refused
 }

@@ -58,7 +58,7 @@ const refresh = 10 * time.Minute
 // PutStream stores what r yields under the digest d, which the caller has
 // computed. An object that is there already is not written again.
 func (o *Objects) PutStream(ctx context.Context, p failpoint.Point, d events.Digest, r io.Reader) error {
-	if info, err := o.os.GetInfo(ctx, d.Token()); err == nil && time.Since(info.ModTime) < refresh {
+	if info, err := o.info(ctx, d); err == nil && time.Since(info.ModTime) < refresh {
 		return nil
 	}
 	return o.fail.Around(p, func() error {
@@ -158,15 +158,49 @@ func (o *Objects) Open(ctx context.Context, d events.Digest) (io.ReadCloser, err
 	// The client's reader stops being fed when its context ends, and then
 	// blocks until that context's deadline: minutes. So the context is not ctx.
 	feed, cancel := context.WithTimeout(context.WithoutCancel(ctx), transfer)
-	res, err := o.os.Get(feed, d.Token())
+	res, err := o.open(feed, d)
 	if err != nil {
 		cancel()
-		if errors.Is(err, jetstream.ErrObjectNotFound) {
-			err = ErrNotFound
-		}
 		return nil, fmt.Errorf("open %s %s: %w", o.name, d, err)
 	}
 	return &reading{res, ctx, cancel}, nil
+}
+
+// open waits where the server that is asked has yet to hear of the object.
+func (o *Objects) open(ctx context.Context, d events.Digest) (io.ReadCloser, error) {
+	for until := time.Now().Add(stall); ; {
+		res, err := o.os.Get(ctx, d.Token())
+		if err == nil {
+			return res, nil
+		}
+		if errors.Is(err, jetstream.ErrObjectNotFound) {
+			err = o.missing(ctx, d)
+		}
+		if !errors.Is(err, errLags) || time.Now().After(until) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(listPause):
+		}
+	}
+}
+
+// missing tells whether an object that was not found is there after all.
+func (o *Objects) missing(ctx context.Context, d events.Digest) error {
+	if !o.replicated {
+		return ErrNotFound
+	}
+	_, err := o.info(ctx, d)
+	switch {
+	case errors.Is(err, jetstream.ErrObjectNotFound):
+		return ErrNotFound
+	case err != nil:
+		return err
+	default:
+		return errLags
+	}
 }
 
 // reading frees the transfer's context when it is closed.
@@ -204,8 +238,8 @@ func (o *Objects) List(ctx context.Context) ([]Stored, error) {
 	var list []Stored
 	err := o.list(ctx, o.infos, everything(), func(m message) error {
 		var info jetstream.ObjectInfo
-		if err := json.Unmarshal(m.Data(), &info); err != nil {
-			return fmt.Errorf("decode %s: %w", m.Subject(), err)
+		if err := json.Unmarshal(m.data, &info); err != nil {
+			return fmt.Errorf("decode %s: %w", m.subject, err)
 		}
 		if d, err := events.DigestFromToken(info.Name); err == nil && !info.Deleted { // else not one of ours
 			list = append(list, Stored{Digest: d, At: m.at, Size: info.Size})
@@ -221,7 +255,7 @@ func (o *Objects) List(ctx context.Context) ([]Stored, error) {
 // Remove deletes an object that no record names any more, unless it was stored
 // again after the moment before.
 func (o *Objects) Remove(ctx context.Context, p failpoint.Point, d events.Digest, before time.Time) error {
-	if info, err := o.os.GetInfo(ctx, d.Token()); err == nil && info.ModTime.After(before) {
+	if info, err := o.info(ctx, d); err == nil && info.ModTime.After(before) {
 		return nil
 	}
 	return o.fail.Around(p, func() error {

@@ -60,26 +60,26 @@ type Store struct {
 func Open(ctx context.Context, b *bus.Bus) (*Store, error) {
 	o := opener{ctx: ctx, bus: b}
 	s := &Store{
-		Registries:  table[Managed[config.Registry]](&o, "registries"),
-		Rules:       table[Managed[config.Rule]](&o, "rules"),
-		Defaults:    table[config.Defaults](&o, "defaults"),
-		Tokens:      table[Token](&o, "tokens"),
+		Registries:  few[Managed[config.Registry]](&o, "registries"),
+		Rules:       few[Managed[config.Rule]](&o, "rules"),
+		Defaults:    few[config.Defaults](&o, "defaults"),
+		Tokens:      few[Token](&o, "tokens"),
 		Places:      table[Place](&o, "places"),
 		Images:      table[Image](&o, "images"),
 		Layers:      table[Layer](&o, "layers"),
 		Jobs:        table[Job](&o, "jobs"),
-		Sweeps:      table[Sweep](&o, "sweeps"),
+		Sweeps:      few[Sweep](&o, "sweeps"),
 		Misses:      table[MissedPage](&o, "misses"),
 		Requests:    table[Request](&o, "requests"),
-		Conditions:  table[Condition](&o, "conditions"),
+		Conditions:  few[Condition](&o, "conditions"),
 		Budgets:     passing[Budget](&o, "budgets", BudgetTTL),
 		Pauses:      passing[Pauses](&o, "pauses", PauseTTL),
 		Trials:      passing[Trial](&o, "trials", TrialTTL),
-		Ledger:      table[Ledger](&o, "ledger"),
+		Ledger:      few[Ledger](&o, "ledger"),
 		Listings:    table[Listing](&o, "listings"),
-		Dues:        table[Due](&o, "dues"),
-		Databases:   table[Database](&o, "databases"),
-		Refreshes:   table[Refresh](&o, "refreshes"),
+		Dues:        few[Due](&o, "dues"),
+		Databases:   few[Database](&o, "databases"),
+		Refreshes:   few[Refresh](&o, "refreshes"),
 		Replicas:    passing[Replica](&o, "replicas", ReplicaTTL),
 		Workers:     passing[Worker](&o, "workers", WorkerTTL),
 		Inventories: o.objects("inventories"),
@@ -96,11 +96,23 @@ type opener struct {
 	err error
 }
 
-func table[T any](o *opener, name string) *Table[T] { return passing[T](o, name, 0) }
+// table opens a bucket of any number of records.
+func table[T any](o *opener, name string) *Table[T] { return opened[T](o, name, 0) }
 
-// passing opens a bucket whose records go when they are not written again for
-// as long as ttl; 0: they stay.
+// few opens a bucket of some hundred records at most.
+func few[T any](o *opener, name string) *Table[T] { return passing[T](o, name, 0) }
+
+// passing opens a bucket of few records, which go when they are not written
+// again for as long as ttl; 0: they stay.
 func passing[T any](o *opener, name string, ttl time.Duration) *Table[T] {
+	t := opened[T](o, name, ttl)
+	if t != nil {
+		t.few = true
+	}
+	return t
+}
+
+func opened[T any](o *opener, name string, ttl time.Duration) *Table[T] {
 	if o.err != nil {
 		return nil
 	}
@@ -150,7 +162,7 @@ func (o *opener) source(stream string) source {
 	if err != nil {
 		o.err = fmt.Errorf("open stream %s: %w", stream, err)
 	}
-	return source{conn: o.bus.JetStream().Conn(), messages: messages}
+	return source{conn: o.bus.JetStream().Conn(), messages: messages, replicated: o.bus.Replicas() > 1}
 }
 
 // LayerKey names a layer's inventory: who may share it, the verified blob

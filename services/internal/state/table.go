@@ -35,6 +35,7 @@ type Table[T any] struct {
 	source
 	subjects string // what those of the bucket begin with
 	name     string
+	few      bool // records are expected
 	kv       jetstream.KeyValue
 	fail     failpoint.Hook
 }
@@ -51,14 +52,14 @@ const answer = 5 * time.Second
 func (t *Table[T]) Get(ctx context.Context, key string) (Record[T], error) {
 	ctx, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	entry, err := t.kv.Get(ctx, key)
+	raw, revision, err := t.read(ctx, key)
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return Record[T]{}, fmt.Errorf("%s %s: %w", t.name, key, ErrNotFound)
 	}
 	if err != nil {
 		return Record[T]{}, fmt.Errorf("read %s %s: %w", t.name, key, bus.Failed(err))
 	}
-	return t.decode(key, entry.Value(), entry.Revision())
+	return t.decode(key, raw, revision)
 }
 
 func (t *Table[T]) decode(key string, raw []byte, revision uint64) (Record[T], error) {
@@ -124,25 +125,38 @@ var ErrUnchanged = errors.New("unchanged")
 // false where there is no record; it must have no effect but on its argument.
 // Returning ErrUnchanged writes nothing and is no error of Change.
 func (t *Table[T]) Change(ctx context.Context, p failpoint.Point, key string, change func(v *T, exists bool) error) (Record[T], error) {
+	return t.ChangeFrom(ctx, p, Record[T]{Key: key}, change)
+}
+
+// ChangeFrom is Change for whoever has just read the record: it is read again
+// only where somebody changed it in between. Of a record of revision 0 only the
+// key is known.
+func (t *Table[T]) ChangeFrom(ctx context.Context, p failpoint.Point, r Record[T], change func(v *T, exists bool) error) (Record[T], error) {
 	for {
-		r, err := t.Get(ctx, key)
-		exists := err == nil
-		if !exists && !errors.Is(err, ErrNotFound) {
-			return r, err
+		exists := r.Revision != 0
+		if !exists {
+			read, err := t.Get(ctx, r.Key)
+			exists = err == nil
+			if !exists && !errors.Is(err, ErrNotFound) {
+				return read, err
+			}
+			read.Key = r.Key
+			r = read
 		}
-		r.Key = key
 		if err := change(&r.Value, exists); err != nil {
 			if errors.Is(err, ErrUnchanged) {
 				return r, nil
 			}
 			return r, err
 		}
-		if r, err = t.Put(ctx, p, r); !errors.Is(err, ErrConflict) {
-			return r, err
+		written, err := t.Put(ctx, p, r)
+		if !errors.Is(err, ErrConflict) {
+			return written, err
 		}
 		if ctx.Err() != nil {
-			return r, fmt.Errorf("change %s %s: %w", t.name, key, ctx.Err())
+			return r, fmt.Errorf("change %s %s: %w", t.name, r.Key, ctx.Err())
 		}
+		r = Record[T]{Key: r.Key}
 	}
 }
 

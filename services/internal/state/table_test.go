@@ -168,6 +168,52 @@ func TestChangeMayRefuse(t *testing.T) {
 	}
 }
 
+// Whoever has read a record changes it as it is now, removed included, and asks
+// for it again only where it is another.
+func TestChangeFromWhatWasRead(t *testing.T) {
+	_, st := start(t)
+	ctx, table := t.Context(), st.Requests
+	read, err := table.Create(ctx, point, "r", request("1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	add := func(v *state.Request, exists bool) error {
+		seen = append(seen, fmt.Sprint(v.ID, exists))
+		v.ID += "x"
+		if !exists {
+			return state.ErrUnchanged
+		}
+		return nil
+	}
+	for _, tt := range []struct {
+		name string
+		want []string
+		then string
+	}{
+		{"as it was", []string{"1true"}, "1x"},
+		{"changed meanwhile", []string{"1true", "1xtrue"}, "1xx"},
+	} {
+		seen = nil
+		got, err := table.ChangeFrom(ctx, point, read, add)
+		if err != nil || got.Value.ID != tt.then || !slices.Equal(seen, tt.want) {
+			t.Errorf("%s: %q, %v after %q", tt.name, got.Value.ID, err, seen)
+		}
+	}
+	now, err := table.Get(ctx, "r")
+	if err == nil {
+		err = table.Delete(ctx, point, now)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen = nil
+	_, err = table.ChangeFrom(ctx, point, now, add)
+	if want := []string{"1xxtrue", "false"}; err != nil || !slices.Equal(seen, want) {
+		t.Errorf("removed meanwhile: %v after %q, want %q", err, seen, want)
+	}
+}
+
 func TestEachWriteIsAFailpoint(t *testing.T) {
 	st, moments := hooked(t)
 	ctx := t.Context()

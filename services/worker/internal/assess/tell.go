@@ -29,30 +29,31 @@ type Teller struct {
 // Tell publishes findings.changed at each place of the image, if there is a
 // difference that nobody was told of, and notes in the record that it did. The
 // ids are of the two reports: telling twice is telling once.
-func (t Teller) Tell(ctx context.Context, img state.Image) error {
-	if img.Report == "" || img.Announced == img.Report {
+func (t Teller) Tell(ctx context.Context, rec state.Record[state.Image]) error {
+	if img := rec.Value; img.Report == "" || img.Announced == img.Report {
 		return nil
 	}
-	places, err := t.Places(ctx, img.Digest)
+	places, err := t.Places(ctx, rec.Value.Digest)
 	if err != nil {
 		return err
 	}
-	return t.TellAt(ctx, img, nil, places)
+	return t.TellAt(ctx, rec, nil, places)
 }
 
 // Places lists where an image lies.
 func (t Teller) Places(ctx context.Context, d events.Digest) ([]state.Place, error) {
-	var places []state.Place
-	err := t.State.Places.All(ctx, state.PlacesOfImage(d), func(p state.Record[state.Place]) error {
+	records, err := t.State.Places.List(ctx, state.PlacesOfImage(d))
+	places := make([]state.Place, 0, len(records))
+	for _, p := range records {
 		places = append(places, p.Value)
-		return nil
-	})
+	}
 	return places, err
 }
 
 // TellAt is Tell for whoever knows the image's places, and the report that
 // stands in its record; nil: it is read.
-func (t Teller) TellAt(ctx context.Context, img state.Image, after *verdict.Report, places []state.Place) error {
+func (t Teller) TellAt(ctx context.Context, rec state.Record[state.Image], after *verdict.Report, places []state.Place) error {
+	img := rec.Value
 	if img.Report == "" || img.Announced == img.Report {
 		return nil
 	}
@@ -68,11 +69,17 @@ func (t Teller) TellAt(ctx context.Context, img state.Image, after *verdict.Repo
 			return err
 		}
 	}
-	_, err = t.State.Images.Change(ctx, failpoint.FindingsTold, img.Digest.Token(), func(rec *state.Image, exists bool) error {
-		if !exists || rec.Announced != img.Announced {
-			return state.ErrUnchanged // somebody else told
+	return t.told(ctx, rec)
+}
+
+// told notes that the record's report was told of, unless somebody else did.
+func (t Teller) told(ctx context.Context, rec state.Record[state.Image]) error {
+	before, told := rec.Value.Announced, rec.Value.Report
+	_, err := t.State.Images.ChangeFrom(ctx, failpoint.FindingsTold, rec, func(img *state.Image, exists bool) error {
+		if !exists || img.Announced != before {
+			return state.ErrUnchanged
 		}
-		rec.Announced = img.Report
+		img.Announced = told
 		return nil
 	})
 	return err

@@ -79,18 +79,16 @@ func (k *Keeper) database(ctx context.Context) error {
 // replicas lists the workers that give signs of life, and tells whether all of
 // them have a version in use.
 func (k *Keeper) replicas(ctx context.Context, version string) (list []events.Replica, all bool, err error) {
+	records, err := k.State.Replicas.List(ctx, ">")
 	all = true
-	err = k.State.Replicas.All(ctx, ">", func(r state.Record[state.Replica]) error {
+	for _, r := range records {
 		w := r.Value
 		if k.Now().Sub(w.LastAt) > signsMissed*signRounds*k.Tick {
-			return nil
+			continue
 		}
 		all = all && w.Database == version
-		// One that gives a sign of life meanwhile comes twice.
-		list = slices.DeleteFunc(list, func(known events.Replica) bool { return known.Name == w.Worker })
 		list = append(list, events.Replica{Name: w.Worker, Version: w.Version, Database: w.Database, DatabaseAt: w.DatabaseAt})
-		return nil
-	})
+	}
 	slices.SortFunc(list, func(a, b events.Replica) int { return strings.Compare(a.Name, b.Name) })
 	return list, all, err
 }

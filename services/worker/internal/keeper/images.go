@@ -17,6 +17,13 @@ const imageRounds = 12
 // lateRounds is how many pass while verdicts are behind.
 const lateRounds = 3
 
+// Records that may only have to be noted anew are held until then, as many as
+// fit: some thousands.
+const (
+	heldMost  = 16 << 20 // bytes
+	imageSize = 2 << 10  // of a record without its keys, about
+)
+
 // images holds the invariant that every verdict is current or asked for again,
 // and forgets images that lie nowhere any more.
 func (k *Keeper) images(ctx context.Context) error {
@@ -37,11 +44,7 @@ func (k *Keeper) images(ctx context.Context) error {
 	}
 	k.version, k.imagesAt = version, k.Now()
 	changed := k.changes(ctx, current.Value)
-	images := map[events.Digest]*stale{}
-	err = k.State.Images.All(ctx, ">", func(r state.Record[state.Image]) error {
-		images[r.Value.Digest] = behind(r.Value, current.Value, changed)
-		return nil
-	})
+	images, err := k.allImages(ctx, current.Value, changed)
 	if err != nil {
 		return err
 	}
@@ -64,6 +67,22 @@ func (k *Keeper) images(ctx context.Context) error {
 	}
 	k.late = len(late) > 0
 	return k.renew(ctx, current.Value, late)
+}
+
+// allImages lists the images, with what is to be done about their verdicts; nil:
+// nothing.
+func (k *Keeper) allImages(ctx context.Context, current state.Database, changed differences) (map[events.Digest]*stale, error) {
+	images, room := map[events.Digest]*stale{}, heldMost
+	err := k.State.Images.All(ctx, ">", func(r state.Record[state.Image]) error {
+		s := behind(r.Value, current, changed)
+		if s != nil && s.follows && room > 0 {
+			s.record = &r
+			room -= imageSize + len(r.Value.Keys)
+		}
+		images[r.Value.Digest] = s
+		return nil
+	})
+	return images, err
 }
 
 // open tells whether this worker has the database open, so that it can be asked

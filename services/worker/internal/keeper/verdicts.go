@@ -75,7 +75,7 @@ func (k *Keeper) renew(ctx context.Context, current state.Database, behind []sta
 	for _, s := range behind {
 		group.Go(func() error {
 			if s.follows {
-				if done, err := k.advance(ctx, s.digest, current, k.changed); done || err != nil {
+				if done, err := k.advance(ctx, s, current, k.changed); done || err != nil {
 					return err
 				}
 			}
@@ -90,7 +90,8 @@ func (k *Keeper) renew(ctx context.Context, current state.Database, behind []sta
 type stale struct {
 	digest   events.Digest
 	database string
-	follows  bool // the current database replaced that, and may leave it as it is
+	follows  bool                       // the current database replaced that, and may leave it as it is
+	record   *state.Record[state.Image] // as it was read; nil: not held
 }
 
 // differences is what a database changes; not known: anything.
@@ -124,8 +125,12 @@ func (k *Keeper) changes(ctx context.Context, current state.Database) difference
 
 // advance notes that the verdict holds for the current database too, unless
 // that answers otherwise about one of the image's packages.
-func (k *Keeper) advance(ctx context.Context, d events.Digest, current state.Database, changed differences) (done bool, err error) {
-	_, err = k.State.Images.Change(ctx, failpoint.RematchAdvance, d.Token(), func(img *state.Image, exists bool) error {
+func (k *Keeper) advance(ctx context.Context, s stale, current state.Database, changed differences) (done bool, err error) {
+	rec := state.Record[state.Image]{Key: s.digest.Token()}
+	if s.record != nil {
+		rec = *s.record
+	}
+	_, err = k.State.Images.ChangeFrom(ctx, failpoint.RematchAdvance, rec, func(img *state.Image, exists bool) error {
 		if done = !exists || img.Database == current.Version; done {
 			return state.ErrUnchanged
 		}

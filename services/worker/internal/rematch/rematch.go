@@ -118,7 +118,7 @@ func (m *Matcher) make(ctx context.Context, rec state.Record[state.Image]) error
 	if err := m.untold(ctx, img.Digest); err != nil {
 		return err
 	}
-	return m.announce(ctx, rec.Value, &v.Report)
+	return m.announce(ctx, rec, &v.Report)
 }
 
 // untold is an error while a scan that has ended has yet to tell of it: what it
@@ -154,13 +154,14 @@ func (m *Matcher) finish(ctx context.Context, d events.Digest) error {
 	if err != nil {
 		return err
 	}
-	return m.announce(ctx, img.Value, nil)
+	return m.announce(ctx, img, nil)
 }
 
 // announce tells of the verdict, unless that was done or it is no other than
 // the one before. What a crash cut off is told when the wish comes again. report
 // is the image's; nil: it is read.
-func (m *Matcher) announce(ctx context.Context, img state.Image, report *verdict.Report) error {
+func (m *Matcher) announce(ctx context.Context, rec state.Record[state.Image], report *verdict.Report) error {
+	img := rec.Value
 	if img.Announced == img.Report {
 		return nil
 	}
@@ -182,5 +183,5 @@ func (m *Matcher) announce(ctx context.Context, img state.Image, report *verdict
 			return err
 		}
 	}
-	return m.Teller.TellAt(ctx, img, report, places)
+	return m.Teller.TellAt(ctx, rec, report, places)
 }

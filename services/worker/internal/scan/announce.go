@@ -35,7 +35,7 @@ func (s *Scanner) Announce(ctx context.Context, rec state.Record[state.Job]) err
 	if err != nil {
 		return err
 	}
-	if err := s.Teller.Tell(ctx, img.Value); err != nil {
+	if err := s.Teller.Tell(ctx, img); err != nil {
 		return err
 	}
 	if j.Dead {
