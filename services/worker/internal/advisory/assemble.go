@@ -1,7 +1,6 @@
 package advisory
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -17,7 +16,7 @@ import (
 
 // format is part of the version: another program may see other things in the
 // same records.
-const format = "landwaiter advisories 2"
+const format = "landwaiter advisories 3"
 
 // assembly puts a collection into a file: records by id, then packages by
 // name, then flaws by CVE, as each of them comes out of its sorter.
@@ -135,7 +134,7 @@ func (a *assembly) writeRecord(id string, k kept) error {
 	}
 	a.info.Records++
 	a.info.RangesSkipped += k.ranges
-	if err := a.out.block(recordKey, id, k.record); err != nil {
+	if err := a.out.block(recordKey, id, []byte(k.record)); err != nil {
 		return err
 	}
 	if err := a.flaws.add(k); err != nil {
@@ -153,11 +152,13 @@ func (a *assembly) index(k kept) error {
 		if !a.covered[family] {
 			continue
 		}
-		if err := a.packages.add([]byte(s.key), s.value); err != nil {
+		if err := a.packages.add([]byte(s.key), []byte(s.value)); err != nil {
 			return err
 		}
 		d := decoder{b: s.value}
-		a.ecosystems[d.text()] = true
+		if ecosystem := d.text(); !a.ecosystems[ecosystem] {
+			a.ecosystems[strings.Clone(ecosystem)] = true // not with its record
+		}
 	}
 	return nil
 }
@@ -165,7 +166,7 @@ func (a *assembly) index(k kept) error {
 // writePackages writes the statements about each package.
 func (a *assembly) writePackages() error {
 	var name string
-	var said [][]byte
+	var said []string
 	flush := func() error {
 		if len(said) == 0 {
 			return nil
@@ -182,7 +183,7 @@ func (a *assembly) writePackages() error {
 			}
 			name = string(key)
 		}
-		said = append(said, bytes.Clone(value))
+		said = append(said, string(value))
 		return nil
 	})
 	if err == nil {

@@ -5,13 +5,18 @@ import (
 	"errors"
 	"math"
 	"time"
+
+	"github.com/landwaiter/landwaiter/services/worker/internal/advisory/version"
 )
 
 var errDamaged = errors.New("advisory database is damaged")
 
 // encoder appends values to a block: numbers as varints, strings with their
 // length before them.
-type encoder struct{ b []byte }
+type encoder struct {
+	b    []byte
+	last Interval // that has an end
+}
 
 func (e *encoder) number(n uint64) { e.b = binary.AppendUvarint(e.b, n) }
 
@@ -66,26 +71,44 @@ func (e *encoder) record(r Record) {
 
 func (e *encoder) affected(a Affected) {
 	e.text(a.Ecosystem)
-	e.statement(a)
+	e.last = Interval{} // of another ecosystem
+	e.statement(version.SchemeOf(a.Ecosystem), a)
 }
 
-func (e *encoder) statement(a Affected) {
+func (e *encoder) statement(scheme version.Scheme, a Affected) {
 	e.text(a.ID)
 	e.text(a.Module)
 	e.rating(a.Rating)
 	e.cvss(a.CVSS)
 	e.number(uint64(len(a.Intervals)))
 	for _, iv := range a.Intervals {
-		flags := uint64(iv.End) << 1
-		if iv.Semver {
-			flags |= 1
-		}
-		e.number(flags)
-		e.text(iv.From)
-		e.text(iv.To)
+		e.interval(scheme, iv)
 	}
 	e.texts(a.Versions)
 	e.flag(a.Unclear)
+}
+
+// lastEnd marks an interval that ends where the last one did: many flaws are
+// fixed by one update. An end is written with its key, so that it is compared
+// without being parsed.
+const lastEnd = 1 << 3
+
+func (e *encoder) interval(scheme version.Scheme, iv Interval) {
+	flags := uint64(iv.End) << 1
+	if iv.Semver {
+		flags |= 1
+	}
+	same := iv.To != "" && iv.To == e.last.To && iv.Semver == e.last.Semver
+	if same {
+		flags |= lastEnd
+	}
+	e.number(flags)
+	e.text(iv.From)
+	if iv.End != Never && !same {
+		e.text(iv.To)
+		e.text(version.Key(iv.scheme(scheme), iv.To))
+		e.last = iv
+	}
 }
 
 func (e *encoder) flaw(f Flaw) {
@@ -106,22 +129,28 @@ func (e *encoder) flaw(f Flaw) {
 }
 
 // decoder reads what encoder wrote. The first thing that does not fit makes it
-// bad, and everything after that is zero.
+// bad, and everything after that is zero. Texts are parts of what is read: who
+// keeps one keeps all of it.
 type decoder struct {
-	b   []byte
-	bad bool
+	b    string
+	bad  bool
+	last run // that has an end
 }
 
-func (d *decoder) fail() { d.b, d.bad = nil, true }
+func (d *decoder) fail() { d.b, d.bad = "", true }
 
-func (d *decoder) number() uint64 {
-	n, size := binary.Uvarint(d.b)
-	if size <= 0 {
-		d.fail()
-		return 0
+// number reads what binary.AppendUvarint wrote.
+func (d *decoder) number() (n uint64) {
+	for i := range min(len(d.b), binary.MaxVarintLen64) {
+		c := d.b[i]
+		n |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			d.b = d.b[i+1:]
+			return n
+		}
 	}
-	d.b = d.b[size:]
-	return n
+	d.fail()
+	return 0
 }
 
 // count reads the length of what follows. Every item has at least one byte,
@@ -137,7 +166,7 @@ func (d *decoder) count() int {
 
 func (d *decoder) text() string {
 	n := d.count()
-	s := string(d.b[:n])
+	s := d.b[:n]
 	d.b = d.b[n:]
 	return s
 }
@@ -161,7 +190,7 @@ func (d *decoder) real() float64 {
 		d.fail()
 		return 0
 	}
-	f := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
+	f := math.Float64frombits(binary.LittleEndian.Uint64([]byte(d.b[:8])))
 	d.b = d.b[8:]
 	return f
 }
@@ -204,28 +233,42 @@ func (d *decoder) record() Record {
 
 func (d *decoder) affected() Affected {
 	ecosystem := d.text()
-	a := d.statement()
-	a.Ecosystem = ecosystem
-	return a
+	d.last = run{}
+	return d.statement(version.SchemeOf(ecosystem)).affected(ecosystem)
 }
 
-func (d *decoder) statement() Affected {
-	a := Affected{ID: d.text(), Module: d.text(), Rating: d.rating(), CVSS: d.cvss()}
-	if n := d.count(); n > 0 {
-		a.Intervals = make([]Interval, 0, min(n, 64))
-		for range n {
-			flags := d.number()
-			a.Intervals = append(a.Intervals, Interval{
-				Semver: flags&1 != 0, End: End(flags >> 1 & 3), From: d.text(), To: d.text(),
-			})
-			if d.bad {
-				return Affected{}
-			}
+// statement reads one; its ecosystem stands elsewhere.
+func (d *decoder) statement(scheme version.Scheme) Statement {
+	s := Statement{
+		Affected: Affected{ID: d.text(), Module: d.text(), Rating: d.rating(), CVSS: d.cvss()},
+		Ranges:   Ranges{scheme: scheme},
+	}
+	n := d.count()
+	s.runs = make([]run, 0, min(n, 64))
+	for range n {
+		s.runs = append(s.runs, d.run(scheme))
+		if d.bad {
+			return Statement{}
 		}
 	}
-	a.Versions = d.texts()
-	a.Unclear = d.flag()
-	return a
+	s.Versions = d.texts()
+	s.Unclear = d.flag()
+	return s
+}
+
+func (d *decoder) run(scheme version.Scheme) run {
+	flags := d.number()
+	r := run{Interval: Interval{Semver: flags&1 != 0, End: End(flags >> 1 & 3), From: d.text()}}
+	switch {
+	case r.End == Never:
+	case flags&lastEnd != 0:
+		r.To, r.to = d.last.To, d.last.to
+	default:
+		r.To = d.text()
+		r.to = version.Keyed(r.scheme(scheme), r.To, d.text())
+		d.last = r
+	}
+	return r
 }
 
 func (d *decoder) flaw() Flaw {

@@ -35,14 +35,13 @@ type kept struct {
 	hash      [sha256.Size]byte
 	withdrawn bool
 	ranges    int        // left out
-	record    []byte     // encoded Record
+	record    string     // encoded Record
 	affected  []affected // statements
 }
 
 // affected is an encoded statement and the package it is about.
 type affected struct {
-	key   string
-	value []byte
+	key, value string
 }
 
 func newCollection(dir string, limits Limits) *collection {
@@ -169,11 +168,11 @@ func (c *collection) add(entry string, data []byte) (usable bool, err error) {
 	if !k.withdrawn {
 		var e encoder
 		e.record(p.record)
-		k.record = e.b
+		k.record = string(e.b)
 		for _, a := range p.affected {
 			var e encoder
 			e.affected(a.Affected)
-			k.affected = append(k.affected, affected{a.family + "\x00" + a.name, e.b})
+			k.affected = append(k.affected, affected{a.family + "\x00" + a.name, string(e.b)})
 		}
 	}
 	c.count++
@@ -196,18 +195,18 @@ func (k kept) encode() []byte {
 		flags |= 1
 	}
 	e.number(flags)
-	e.text(string(k.record))
+	e.text(k.record)
 	e.number(uint64(len(k.affected)))
 	for _, a := range k.affected {
 		e.text(a.key)
-		e.text(string(a.value))
+		e.text(a.value)
 	}
 	return e.b
 }
 
 // decodeKept reads what encode wrote; what it gives is no part of b.
 func decodeKept(b []byte) (kept, error) {
-	d := decoder{b: b}
+	d := decoder{b: string(b)}
 	k := kept{modified: int64(d.number())} //nolint:gosec // as it was written
 	if len(d.b) < len(k.hash) {
 		return kept{}, errDamaged
@@ -215,9 +214,9 @@ func decodeKept(b []byte) (kept, error) {
 	d.b = d.b[copy(k.hash[:], d.b):]
 	flags := d.number()
 	k.withdrawn, k.ranges = flags&1 != 0, int(flags>>1)
-	k.record = []byte(d.text())
+	k.record = d.text()
 	for range d.count() {
-		k.affected = append(k.affected, affected{d.text(), []byte(d.text())})
+		k.affected = append(k.affected, affected{d.text(), d.text()})
 	}
 	if d.bad {
 		return kept{}, errDamaged

@@ -1,10 +1,10 @@
 package advisory
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -90,19 +90,19 @@ func lesser(order int, older, newer *tour) *tour {
 func (c *comparison) differ(older, newer *tour) bool {
 	if newer.kind == flawKey && c.rescored {
 		d := decoder{b: newer.value}
-		return d.flaw().HasEPSS || !bytes.Equal(older.value, newer.value)
+		return d.flaw().HasEPSS || older.value != newer.value
 	}
-	if bytes.Equal(older.value, newer.value) {
+	if older.value == newer.value {
 		return false
 	}
 	if newer.kind != recordKey {
 		return true
 	}
-	return !bytes.Equal(said(older.value), said(newer.value))
+	return said(older.value) != said(newer.value)
 }
 
 // said is a record without the time it was changed at, which no answer has.
-func said(record []byte) []byte {
+func said(record string) string {
 	d := decoder{b: record}
 	r := d.record()
 	if d.bad {
@@ -112,14 +112,14 @@ func said(record []byte) []byte {
 	e.record(Record{
 		ID: r.ID, Modified: time.Unix(0, 0), Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, CVSS: r.CVSS, Rating: r.Rating, Summary: r.Summary,
 	})
-	return e.b
+	return string(e.b)
 }
 
 func (c *comparison) note(w *tour) {
 	if w.kind == packageKey {
 		c.keys = append(c.keys, key(w.key))
 	} else if len(c.moved) <= maxMoved {
-		c.moved[w.key] = true
+		c.moved[strings.Clone(w.key)] = true
 	}
 }
 
@@ -136,7 +136,7 @@ func (c *comparison) follow(ctx context.Context, w *tour) error {
 		}
 		if w.kind == recordKey {
 			if c.leads(w.value) {
-				concerned[w.key] = true
+				concerned[strings.Clone(w.key)] = true
 			}
 		} else if states(w.value, concerned) {
 			c.keys = append(c.keys, key(w.key))
@@ -145,7 +145,7 @@ func (c *comparison) follow(ctx context.Context, w *tour) error {
 }
 
 // leads tells whether a record is, or names, something that moved.
-func (c *comparison) leads(record []byte) bool {
+func (c *comparison) leads(record string) bool {
 	d := decoder{b: record}
 	r := d.record()
 	named := slices.Concat([]string{r.ID}, r.Aliases, r.Upstream, r.Related)
@@ -153,7 +153,7 @@ func (c *comparison) leads(record []byte) bool {
 }
 
 // states tells whether one of a package's statements is by one of the records.
-func states(statements []byte, records map[string]bool) bool {
+func states(statements string, records map[string]bool) bool {
 	d := decoder{b: statements}
 	for _, s := range d.statements() {
 		for a, err := range s.All() {

@@ -24,7 +24,7 @@ func Recode(r Record, list []Affected) (Record, []Affected, bool) {
 	for _, a := range list {
 		e.affected(a)
 	}
-	d := decoder{b: e.b}
+	d := decoder{b: string(e.b)}
 	r = d.record()
 	for i := range list {
 		list[i] = d.affected()
@@ -37,7 +37,7 @@ func Decode(data []byte) {
 	for _, read := range []func(*decoder){
 		func(d *decoder) { d.record() }, func(d *decoder) { d.affected() }, readStatements, func(d *decoder) { d.flaw() },
 	} {
-		read(&decoder{b: data})
+		read(&decoder{b: string(data)})
 	}
 }
 
@@ -109,3 +109,9 @@ func Sorted(dir string, most int, pairs ...string) (sorted []string, err error) 
 	})
 	return sorted, err
 }
+
+// EntrySize is how many bytes of the index a key takes.
+const EntrySize = entrySize
+
+// Position looks a hash up in an index.
+func Position(index []byte, hash uint64) int { return (&DB{index: index}).position(hash) }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"hash/fnv"
 	"os"
 	"path/filepath"
 	"time"
@@ -19,7 +18,7 @@ import (
 // length (4). Blocks carry a CRC in front, meta and index have theirs in the
 // trailer: a file that lost bytes on its way is noticed, not believed.
 const (
-	magic       = "LWADVDB2"
+	magic       = "LWADVDB3"
 	trailerSize = 8 + 8 + 8 + 4 + 8 // meta offset, index offset, keys, CRC, magic
 	entrySize   = 20
 	maxBlock    = 1 << 30
@@ -45,10 +44,15 @@ type meta struct {
 
 func crcTable() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-func hashKey(key []byte) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write(key) // never fails
-	return h.Sum64()
+// hashKey is FNV-1a, here because every lookup begins with it and hash/fnv
+// takes memory for it.
+func hashKey(key string) uint64 {
+	const offset, prime uint64 = 14695981039346656037, 1099511628211
+	h := offset
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * prime
+	}
+	return h
 }
 
 // writer makes a database next to its final place.
@@ -86,7 +90,7 @@ func (w *writer) block(kind byte, key string, values []byte) error {
 		return fmt.Errorf("write %q: %d bytes", key, len(e.b))
 	}
 	binary.LittleEndian.PutUint32(e.b, crc32.Checksum(e.b[4:], crcTable()))
-	at := binary.BigEndian.AppendUint64(nil, hashKey(append([]byte{kind}, key...)))
+	at := binary.BigEndian.AppendUint64(nil, hashKey(string(kind)+key))
 	at = binary.BigEndian.AppendUint64(at, w.offset)
 	w.keys++
 	w.write(e.b)

@@ -66,7 +66,7 @@ func (f *flaws) say(cve string, kind uint64, r Record, k kept) error {
 
 // hear adds what a record said.
 func (k *known) hear(said []byte) error {
-	d := decoder{b: said}
+	d := decoder{b: string(said)}
 	if kind := d.number(); kind != mentioned {
 		vectors, rating, id := d.cvss(), d.rating(), d.text()
 		k.rate(id, vectors, rating, kind == directly)

@@ -4,63 +4,62 @@ import "github.com/landwaiter/landwaiter/services/worker/internal/advisory/versi
 
 // Installed is a version to compare with intervals, parsed once.
 type Installed struct {
-	Text      string
-	own       version.Version
-	semver    version.Version
-	ownErr    error
-	semverErr error
+	Text   string
+	own    version.Version
+	ownErr error
 }
 
 // NewInstalled parses a version by its ecosystem's scheme.
 func NewInstalled(scheme version.Scheme, text string) Installed {
 	in := Installed{Text: text}
 	in.own, in.ownErr = version.Parse(scheme, text)
-	if scheme == version.Semver {
-		in.semver, in.semverErr = in.own, in.ownErr
-	} else {
-		in.semver, in.semverErr = version.Parse(version.Semver, text)
-	}
 	return in
 }
 
 // Comparable tells whether the version can be ordered in its ecosystem.
 func (in Installed) Comparable() bool { return in.ownErr == nil }
 
-// Ranges are intervals with their ends parsed.
+// Ranges are intervals to compare with.
 type Ranges struct {
 	scheme version.Scheme
 	runs   []run
 }
 
+// run is an interval with its end parsed. Few versions are before that, and
+// few intervals have a beginning: it is parsed when it is needed.
 type run struct {
 	Interval
-	from, to version.Version
+	to version.Version
 }
 
-// NewRanges parses the ends of intervals; one that cannot be parsed, which
-// only a damaged file has, holds nothing.
-func NewRanges(scheme version.Scheme, intervals []Interval) Ranges {
+// scheme is what an interval of an ecosystem with a scheme is compared by.
+func (iv Interval) scheme(own version.Scheme) version.Scheme {
+	if iv.Semver {
+		return version.Semver
+	}
+	return own
+}
+
+// newRanges parses the ends of intervals, which were understood before.
+func newRanges(scheme version.Scheme, intervals []Interval) Ranges {
 	r := Ranges{scheme: scheme, runs: make([]run, 0, len(intervals))}
 	for _, iv := range intervals {
-		s := scheme
-		if iv.Semver {
-			s = version.Semver
-		}
-		parsed := run{Interval: iv}
-		var err error
-		if iv.From != "" {
-			if parsed.from, err = version.Parse(s, iv.From); err != nil {
-				continue
-			}
-		}
-		if iv.End != Never {
-			if parsed.to, err = version.Parse(s, iv.To); err != nil {
-				continue
-			}
-		}
-		r.runs = append(r.runs, parsed)
+		r.runs = append(r.runs, run{iv, trusted(iv.scheme(scheme), iv.To)})
 	}
 	return r
+}
+
+// trusted is a version that was understood before.
+func trusted(scheme version.Scheme, text string) version.Version {
+	return version.Keyed(scheme, text, version.Key(scheme, text))
+}
+
+func (r Ranges) intervals() []Interval {
+	var out []Interval
+	for i := range r.runs {
+		out = append(out, r.runs[i].Interval)
+	}
+	return out
 }
 
 // Holding gives the first interval that a version lies in.
@@ -87,24 +86,22 @@ func (r Ranges) All(in Installed) []Interval {
 func (r *run) holds(in Installed) bool {
 	v, err := in.own, in.ownErr
 	if r.Semver {
-		v, err = in.semver, in.semverErr
+		v, err = in.semver()
 	}
 	if err != nil {
 		return false
 	}
-	if r.From != "" {
-		if order, err := v.Compare(r.from); err != nil || order < 0 {
+	if r.End != Never {
+		order, err := v.Compare(r.to)
+		if err != nil || order > 0 || (order == 0 && r.End != LastAt) {
 			return false
 		}
 	}
-	if r.End == Never {
+	if r.From == "" {
 		return true
 	}
-	order, err := v.Compare(r.to)
-	if err != nil {
-		return false
-	}
-	return order < 0 || (order == 0 && r.End == LastAt)
+	order, err := v.Compare(trusted(v.Scheme(), r.From))
+	return err == nil && order >= 0
 }
 
 // Equals tells whether the version is equal to one of its ecosystem.
@@ -124,10 +121,21 @@ func (in Installed) Compare(other Installed) int {
 			return order
 		}
 	}
-	if in.semverErr == nil && other.semverErr == nil {
-		if order, err := in.semver.Compare(other.semver); err == nil {
+	v, errV := in.semver()
+	w, errW := other.semver()
+	if errV == nil && errW == nil {
+		if order, err := v.Compare(w); err == nil {
 			return order
 		}
 	}
 	return 0
+}
+
+// semver is the version as a semantic one, which few ranges outside of their
+// ecosystems ask for.
+func (in Installed) semver() (version.Version, error) {
+	if in.own.Scheme() == version.Semver {
+		return in.own, nil
+	}
+	return version.Parse(version.Semver, in.Text)
 }

@@ -13,7 +13,7 @@ type Keys []uint32
 // Key is the hash of a package of a family.
 func Key(family, name string) uint32 { return key(family + "\x00" + NormalName(family, name)) }
 
-func key(full string) uint32 { return uint32(hashKey([]byte(full))) } //nolint:gosec // its lower half
+func key(full string) uint32 { return uint32(hashKey(full)) } //nolint:gosec // its lower half
 
 // NewKeys orders keys.
 func NewKeys(keys []uint32) Keys {

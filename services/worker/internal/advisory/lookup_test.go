@@ -1,6 +1,8 @@
 package advisory_test
 
 import (
+	"hash/fnv"
+	"math"
 	"slices"
 	"testing"
 
@@ -43,6 +45,17 @@ func TestTouched(t *testing.T) {
 		if known != tt.known || !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, known %t; want %v, %t", tt.name, got, known, tt.want, tt.known)
 		}
+	}
+}
+
+// TestKeyStays: keys of images are stored, and compared with those of later
+// databases.
+func TestKeyStays(t *testing.T) {
+	t.Parallel()
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("PyPI\x00a-b"))
+	if got, want := advisory.Key("PyPI", "A_b"), uint32(h.Sum64()&math.MaxUint32); got != want {
+		t.Errorf("%x, want %x", got, want)
 	}
 }
 

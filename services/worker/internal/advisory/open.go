@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sort"
+	"sync"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 )
@@ -34,6 +34,7 @@ type DB struct {
 	families map[string]bool // to: some of its ecosystems have a release
 	seen     map[string]bool
 	memo     *memo
+	buffers  sync.Pool // of *[]byte, for blocks
 }
 
 // Open opens a file made by Compile. Only the index is read.
@@ -187,41 +188,4 @@ func (db *DB) Flaw(cve string) (f Flaw, found bool, err error) {
 		return Flaw{}, false, errDamaged
 	}
 	return f, true, nil
-}
-
-// lookup reads a key's block. Hashes may be equal by chance or by intent, so
-// the key in the block decides.
-func (db *DB) lookup(kind byte, key string) (*decoder, bool, error) {
-	full := string(kind) + key
-	hash := hashKey([]byte(full))
-	keys := len(db.index) / entrySize
-	at := func(i int) []byte { return db.index[i*entrySize : (i+1)*entrySize] }
-	for i := sort.Search(keys, func(i int) bool { return binary.LittleEndian.Uint64(at(i)) >= hash }); i < keys; i++ {
-		e := at(i)
-		if binary.LittleEndian.Uint64(e) != hash {
-			break
-		}
-		d, err := db.block(binary.LittleEndian.Uint64(e[8:]), binary.LittleEndian.Uint32(e[16:]))
-		if err != nil {
-			return nil, false, err
-		}
-		if d.text() == full {
-			return d, true, nil
-		}
-	}
-	return nil, false, nil
-}
-
-func (db *DB) block(offset uint64, length uint32) (*decoder, error) {
-	if length < 4 || offset > db.size || uint64(length) > db.size-offset {
-		return nil, errDamaged
-	}
-	b := make([]byte, length)
-	if _, err := db.file.ReadAt(b, int64(offset)); err != nil { //nolint:gosec // below the size
-		return nil, fmt.Errorf("read advisory database: %w", err)
-	}
-	if crc32.Checksum(b[4:], crcTable()) != binary.LittleEndian.Uint32(b) {
-		return nil, fmt.Errorf("%w: wrong checksum", errDamaged)
-	}
-	return &decoder{b: b[4:]}, nil
 }

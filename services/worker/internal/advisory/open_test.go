@@ -75,7 +75,7 @@ func TestOpenDamagedFile(t *testing.T) {
 
 func FuzzOpen(f *testing.F) {
 	f.Add(small(f))
-	f.Add([]byte("LWADVDB2"))
+	f.Add([]byte("LWADVDB3"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		_ = probe(data)
 		advisory.Decode(data)

@@ -153,7 +153,7 @@ func remaining(scheme version.Scheme, runs []Interval, listed []string) []string
 	if len(runs)*len(listed) > maxRedundancy {
 		return listed
 	}
-	ranges := NewRanges(scheme, runs)
+	ranges := newRanges(scheme, runs)
 	var out []string
 	for _, v := range listed {
 		if _, in := ranges.Holding(NewInstalled(scheme, v)); !in && v != "" {

@@ -17,42 +17,35 @@ import (
 type Statements struct {
 	Ecosystem string
 	sorted    bool // as said above
-	list      []byte
+	list      string
 }
 
-// Statement is one of them with the ends of its intervals parsed.
+// Statement is one of them, with ranges in place of intervals.
 type Statement struct {
 	Affected
 	Ranges
 }
 
+func (s Statement) affected(ecosystem string) Affected {
+	s.Ecosystem, s.Intervals = ecosystem, s.intervals()
+	return s.Affected
+}
+
 // All gives every statement.
 func (s Statements) All() iter.Seq2[Affected, error] {
 	return func(yield func(Affected, error) bool) {
-		d := decoder{b: s.list}
-		for range d.count() {
-			a := d.statement()
-			a.Ecosystem = s.Ecosystem
-			if d.bad {
-				yield(Affected{}, errDamaged)
+		for one, err := range s.each() {
+			if !yield(one.affected(s.Ecosystem), err) {
 				return
 			}
-			if !yield(a, nil) {
-				return
-			}
-		}
-		if d.bad {
-			yield(Affected{}, errDamaged)
 		}
 	}
 }
 
 // About gives the statements that may hold for a version.
 func (s Statements) About(in Installed) iter.Seq2[Statement, error] {
-	scheme := version.SchemeOf(s.Ecosystem)
 	return func(yield func(Statement, error) bool) {
-		for a, err := range s.All() {
-			one := Statement{a, NewRanges(scheme, a.Intervals)}
+		for one, err := range s.each() {
 			if err == nil && s.sorted && one.endsBefore(in) {
 				return
 			}
@@ -63,10 +56,29 @@ func (s Statements) About(in Installed) iter.Seq2[Statement, error] {
 	}
 }
 
+func (s Statements) each() iter.Seq2[Statement, error] {
+	scheme := version.SchemeOf(s.Ecosystem)
+	return func(yield func(Statement, error) bool) {
+		d := decoder{b: s.list}
+		for range d.count() {
+			one := d.statement(scheme)
+			if d.bad {
+				break
+			}
+			if !yield(one, nil) {
+				return
+			}
+		}
+		if d.bad {
+			yield(Statement{}, errDamaged)
+		}
+	}
+}
+
 // reach is the last end of a statement's intervals. It has none where versions
 // of any age may be affected.
 func (s Statement) reach() (furthest version.Version, ok bool) {
-	if s.Unclear || len(s.Versions) > 0 || len(s.runs) == 0 || len(s.runs) != len(s.Intervals) {
+	if s.Unclear || len(s.Versions) > 0 || len(s.runs) == 0 {
 		return version.Version{}, false
 	}
 	for i, r := range s.runs {
@@ -96,24 +108,24 @@ func (s Statement) endsBefore(in Installed) bool {
 	return err == nil && order > 0
 }
 
-// told is an encoded statement on its way into the file.
+// told is a statement on its way into the file.
 type told struct {
-	statement []byte
+	statement Statement
 	bounded   bool
 	reach     version.Version
 }
 
 // encodeStatements writes what is said about a package, given as encoded
 // affected, by ecosystem.
-func encodeStatements(said [][]byte) []byte {
+func encodeStatements(said []string) []byte {
 	by := map[string][]told{}
 	for _, value := range said {
 		d := decoder{b: value}
 		ecosystem := d.text()
-		one := told{statement: d.b}
-		if scheme := version.SchemeOf(ecosystem); scheme.Total() {
-			a := d.statement()
-			one.reach, one.bounded = Statement{a, NewRanges(scheme, a.Intervals)}.reach()
+		scheme := version.SchemeOf(ecosystem)
+		one := told{statement: d.statement(scheme)}
+		if scheme.Total() {
+			one.reach, one.bounded = one.statement.reach()
 		}
 		by[ecosystem] = append(by[ecosystem], one)
 	}
@@ -126,7 +138,7 @@ func encodeStatements(said [][]byte) []byte {
 		var inner encoder
 		inner.number(uint64(len(list)))
 		for _, one := range list {
-			inner.b = append(inner.b, one.statement...)
+			inner.statement(version.SchemeOf(ecosystem), one.statement.affected(ecosystem))
 		}
 		e.text(string(inner.b))
 	}

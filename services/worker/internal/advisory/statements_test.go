@@ -62,6 +62,43 @@ func TestStatementsBeyondAVersionAreNotRead(t *testing.T) {
 	}
 }
 
+// TestStatementsWithOneEnd are written with that end once; as a semantic version
+// it is another.
+func TestStatementsWithOneEnd(t *testing.T) {
+	one := func(id, kind, from string) string {
+		return strings.Replace(deb(id, `{"introduced":"`+from+`"},{"fixed":"2.0"}`), "ECOSYSTEM", kind, 1)
+	}
+	_, db, _ := compile(t, fstest.MapFS{"Debian/all.zip": zipped(
+		t, "a.json", one("a", "ECOSYSTEM", "0"), "b.json", one("b", "SEMVER", "0"), "c.json", one("c", "SEMVER", "1.5"),
+		"d.json", one("d", "ECOSYSTEM", "1.5"), "e.json", one("e", "ECOSYSTEM", "0"),
+		"f.json", deb("f", `{"introduced":"0"},{"fixed":"1.7"},{"introduced":"1.8"},{"last_affected":"2.0"}`),
+	)}, advisory.Options{})
+	for _, a := range said(t, db, "Debian", "x") {
+		if to := a.Intervals[len(a.Intervals)-1].To; to != "2.0" {
+			t.Errorf("%s ends at %q", a.ID, to)
+		}
+	}
+	list, err := db.Affected("Debian", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, want := range map[string]string{"1.4": "abef", "1.7": "abcde", "2.0": "f", "2.1": "", "1:1.0": "b"} {
+		in := advisory.NewInstalled("Debian", version)
+		var got []string
+		for s, err := range list[0].About(in) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, holds := s.Holding(in); holds {
+				got = append(got, s.ID)
+			}
+		}
+		if slices.Sort(got); strings.Join(got, "") != want {
+			t.Errorf("%s: %v, want %s", version, got, want)
+		}
+	}
+}
+
 // TestStatementsOfSchemesWithoutATotalOrder are all read.
 func TestStatementsOfSchemesWithoutATotalOrder(t *testing.T) {
 	var files []string
@@ -89,8 +126,8 @@ func TestStatementsOfSchemesWithoutATotalOrder(t *testing.T) {
 // TestOpenRefusesOtherFormats: what another version of the program wrote is
 // made again, not misread.
 func TestOpenRefusesOtherFormats(t *testing.T) {
-	for _, magic := range []string{"LWADVDB1", "LWADVDB3"} {
-		other := bytes.ReplaceAll(small(t), []byte("LWADVDB2"), []byte(magic))
+	for _, magic := range []string{"LWADVDB2", "LWADVDB4"} {
+		other := bytes.ReplaceAll(small(t), []byte("LWADVDB3"), []byte(magic))
 		if err := probe(other); err == nil || !strings.Contains(err.Error(), "of this version") {
 			t.Errorf("%s: %v, want an error that says so", magic, err)
 		}

@@ -22,7 +22,7 @@ type tour struct {
 
 	kind  byte
 	key   string
-	value []byte // until the next step
+	value string
 	done  bool
 }
 
@@ -63,7 +63,7 @@ func (w *tour) step() error {
 	if crc32.Checksum(w.buf[4:], crcTable()) != binary.LittleEndian.Uint32(w.buf) {
 		return fmt.Errorf("%w: wrong checksum", errDamaged)
 	}
-	d := decoder{b: w.buf[4:]}
+	d := decoder{b: string(w.buf[4:])}
 	full := d.text()
 	if d.bad || full == "" {
 		return errDamaged

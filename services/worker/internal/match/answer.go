@@ -86,14 +86,16 @@ func collect(db *advisory.DB, hits map[string]*hit, s *advisory.Statement, schem
 			return err
 		}
 		if !found {
-			record = advisory.Record{ID: s.ID}
+			record = advisory.Record{ID: strings.Clone(s.ID)}
 		}
 		h = &hit{record: record, distro: scheme == "Debian" || scheme == "Alpine" || scheme == "Red Hat"}
 		hits[s.ID] = h
 	}
 	h.matching = append(h.matching, matching...)
 	h.ranges = append(h.ranges, s.Ranges)
-	h.cvss = append(h.cvss, s.CVSS...)
+	for _, c := range s.CVSS { // its texts are parts of all that is said about the package
+		h.cvss = append(h.cvss, advisory.CVSS{Version: strings.Clone(c.Version), Score: c.Score, Vector: strings.Clone(c.Vector)})
+	}
 	if s.Rating.Word != "" {
 		h.ratings = append(h.ratings, s.Rating)
 	}

@@ -52,6 +52,9 @@ func facets(h *hit) []facet {
 
 // groups joins the facets that share an id, directly or through others.
 func groups(all []facet) [][]facet {
+	if len(all) == 1 {
+		return [][]facet{all}
+	}
 	parent := make([]int, len(all))
 	root := func(i int) int {
 		for parent[i] != i {
@@ -60,7 +63,7 @@ func groups(all []facet) [][]facet {
 		}
 		return i
 	}
-	first := map[string]int{}
+	first := make(map[string]int, 2*len(all))
 	for i, f := range all {
 		parent[i] = i
 		for _, id := range f.identity {
@@ -71,16 +74,15 @@ func groups(all []facet) [][]facet {
 			}
 		}
 	}
-	place := map[int]int{}
-	var out [][]facet
+	place := make([]int, len(all)) // in out, from 1, by root
+	out := make([][]facet, 0, len(all))
 	for i, f := range all {
 		r := root(i)
-		at, ok := place[r]
-		if !ok {
-			at = len(out)
-			place[r] = at
+		if place[r] == 0 {
 			out = append(out, nil)
+			place[r] = len(out)
 		}
+		at := place[r] - 1
 		out[at] = append(out[at], f)
 	}
 	return out

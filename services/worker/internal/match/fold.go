@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/worker/internal/advisory"
@@ -87,16 +88,23 @@ func sorted(ids []string) []string {
 // that no statement of the group still calls affected; where every one is
 // called affected by somebody, the smallest.
 func fix(group []facet, scheme version.Scheme) string {
-	var candidates []advisory.Installed
+	var ends []string
 	for _, f := range group {
 		for _, iv := range f.hit.matching {
-			if iv.End == advisory.FixedAt {
-				candidates = append(candidates, advisory.NewInstalled(scheme, iv.To))
+			if iv.End == advisory.FixedAt && !slices.Contains(ends, iv.To) {
+				ends = append(ends, strings.Clone(iv.To)) // not with all that is said about the package
 			}
 		}
 	}
-	if len(candidates) == 0 {
+	switch len(ends) {
+	case 0:
 		return ""
+	case 1:
+		return ends[0]
+	}
+	candidates := make([]advisory.Installed, len(ends))
+	for i, text := range ends {
+		candidates[i] = advisory.NewInstalled(scheme, text)
 	}
 	slices.SortFunc(candidates, func(a, b advisory.Installed) int {
 		return cmp.Or(a.Compare(b), cmp.Compare(a.Text, b.Text))

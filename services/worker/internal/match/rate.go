@@ -11,7 +11,7 @@ import (
 // maxAliases bounds the records looked up for a severity.
 const maxAliases = 64
 
-// scored is a vector and the record it is from.
+// scored is a vector and the record it is from; empty: there is none.
 type scored struct {
 	cvss advisory.CVSS
 	from string
@@ -34,7 +34,7 @@ type scored struct {
 //
 // Otherwise it is unknown. The vector is shown also where it did not decide.
 func rate(db *advisory.DB, f *verdict.Finding, group []facet, flaws []advisory.Flaw) error {
-	aliases, err := aliasRecords(db, f)
+	aliases, err := aliasRecords(db, f, group)
 	if err != nil {
 		return err
 	}
@@ -54,13 +54,17 @@ func rate(db *advisory.DB, f *verdict.Finding, group []facet, flaws []advisory.F
 	return nil
 }
 
-// aliasRecords reads the records of a finding's other ids. What is said of its
+// aliasRecords gives the records of a finding's other ids. What is said of its
 // CVEs by any record is in their flaws already.
-func aliasRecords(db *advisory.DB, f *verdict.Finding) ([]advisory.Record, error) {
+func aliasRecords(db *advisory.DB, f *verdict.Finding, group []facet) ([]advisory.Record, error) {
 	var out []advisory.Record
 	for i, id := range f.Aliases {
 		if i >= maxAliases {
 			break
+		}
+		if at := slices.IndexFunc(group, func(f facet) bool { return f.hit.record.ID == id }); at >= 0 {
+			out = append(out, group[at].hit.record)
+			continue
 		}
 		r, found, err := db.Record(id)
 		if err != nil {
@@ -90,50 +94,47 @@ func overriding(group []facet) (severity verdict.Severity, from string, ok bool)
 }
 
 func vector(group []facet, flaws []advisory.Flaw, aliases []advisory.Record) (scored, bool) {
-	var own, worst, others []scored
+	var own, others, worst scored
 	for _, f := range group {
-		for _, c := range append(slices.Clip(f.hit.cvss), f.hit.record.CVSS...) {
-			if s := (scored{c, f.hit.record.ID}); f.precise {
-				own = append(own, s)
-			} else {
-				worst = append(worst, s)
-			}
+		best := &worst
+		if f.precise {
+			best = &own
 		}
+		best.offer(f.hit.record.ID, f.hit.cvss)
+		best.offer(f.hit.record.ID, f.hit.record.CVSS)
 	}
 	for _, flaw := range flaws {
-		for _, c := range flaw.CVSS {
-			others = append(others, scored{c, flaw.CVSSFrom})
-		}
+		others.offer(flaw.CVSSFrom, flaw.CVSS)
 	}
 	for _, r := range aliases {
-		for _, c := range r.CVSS {
-			others = append(others, scored{c, r.ID})
-		}
+		others.offer(r.ID, r.CVSS)
 	}
-	for _, list := range [][]scored{own, others, worst} {
-		if best, ok := newest(list); ok {
+	for _, best := range []scored{own, others, worst} {
+		if best.from != "" {
 			return best, true
 		}
 	}
 	return scored{}, false
 }
 
-// newest gives the vector of the newest CVSS version, the first among equals.
-func newest(list []scored) (best scored, found bool) {
-	for _, s := range list {
-		if !found || s.cvss.Version > best.cvss.Version {
-			best, found = s, true
+// offer keeps the vector of the newest CVSS version, the first among equals.
+func (s *scored) offer(from string, list []advisory.CVSS) {
+	for _, c := range list {
+		if s.from == "" || c.Version > s.cvss.Version {
+			*s = scored{c, from}
 		}
 	}
-	return best, found
 }
 
 func words(group []facet, flaws []advisory.Flaw, aliases []advisory.Record) (verdict.Severity, string) {
 	for _, f := range group {
-		for _, r := range append(slices.Clip(f.hit.ratings), f.hit.record.Rating) {
+		for _, r := range f.hit.ratings {
 			if s, ok := severityWord(r); ok {
 				return s, source(f.hit.record.ID, r)
 			}
+		}
+		if s, ok := severityWord(f.hit.record.Rating); ok {
+			return s, source(f.hit.record.ID, f.hit.record.Rating)
 		}
 	}
 	for _, flaw := range flaws {

@@ -25,8 +25,13 @@ type Scheme string
 // Semver is the scheme of SEMVER ranges, whatever the ecosystem.
 const Semver Scheme = "npm"
 
-// Version is a parsed version.
-type Version struct{ parsed semantic.Version }
+// Version is one that Parse took.
+type Version struct {
+	scheme Scheme
+	text   string
+	key    string           // see Key
+	parsed semantic.Version // by Parse, where there is no key
+}
 
 // SchemeOf gives the scheme of an OSV ecosystem; a release suffix is ignored.
 func SchemeOf(ecosystem string) Scheme {
@@ -64,36 +69,70 @@ func (s Scheme) Total() bool {
 // Parse reads a version. What the ecosystem's own tools would refuse, and the
 // lenient library underneath would order somewhere, is an error here: a guess
 // would turn into a wrong finding or a missed one.
-func Parse(scheme Scheme, s string) (v Version, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %q: %v", ErrUnparsable, s, p)
-		}
-	}()
+func Parse(scheme Scheme, s string) (Version, error) {
 	if !plausible(scheme, s) {
 		return Version{}, fmt.Errorf("%w: %.80q", ErrUnparsable, s)
 	}
-	if scheme == "RubyGems" {
+	v := Keyed(scheme, s, Key(scheme, s))
+	if v.key != "" {
+		return v, nil
+	}
+	var err error
+	if v.parsed, err = v.parse(); err != nil {
+		return Version{}, err
+	}
+	return v, nil
+}
+
+// Keyed is a version that Parse took before, with the key it had.
+func Keyed(scheme Scheme, s, key string) Version { return Version{scheme: scheme, text: s, key: key} }
+
+// parse has the library read it.
+func (v Version) parse() (parsed semantic.Version, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %q: %v", ErrUnparsable, v.text, p)
+		}
+	}()
+	s := v.text
+	if v.scheme == "RubyGems" {
 		s = gem(s)
 	}
-	parsed, err := semantic.Parse(s, string(scheme))
+	parsed, err = semantic.Parse(s, string(v.scheme))
 	if err != nil {
-		return Version{}, fmt.Errorf("%w: %w", ErrUnparsable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnparsable, err)
 	}
-	return Version{parsed: parsed}, nil
+	return parsed, nil
 }
+
+// Scheme gives the scheme; the empty version has none.
+func (v Version) Scheme() Scheme { return v.scheme }
+
+// Key gives the version's key; it may have none.
+func (v Version) Key() string { return v.key }
 
 // Compare is negative where v is older than w, 0 where they are equal. Both
 // must be of one scheme.
 func (v Version) Compare(w Version) (order int, err error) {
+	if v.key != "" && w.key != "" && v.scheme == w.scheme {
+		return strings.Compare(v.key, w.key), nil
+	}
+	return v.compareParsed(w)
+}
+
+func (v Version) compareParsed(w Version) (order int, err error) {
+	for _, side := range []*Version{&v, &w} {
+		if side.parsed == nil {
+			if side.parsed, err = side.parse(); err != nil {
+				return 0, err
+			}
+		}
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			order, err = 0, fmt.Errorf("%w: %v", ErrUnparsable, p)
 		}
 	}()
-	if v.parsed == nil || w.parsed == nil {
-		return 0, ErrUnparsable
-	}
 	order, err = v.parsed.Compare(w.parsed)
 	if err != nil {
 		return 0, fmt.Errorf("compare versions: %w", err)
@@ -136,9 +175,9 @@ func plausibleDeb(s string) bool {
 	} else if epoch == "" || strings.Trim(epoch, "0123456789") != "" {
 		return false
 	}
-	return rest != "" && rest[0] != '-' && strings.IndexFunc(rest, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && !strings.ContainsRune(".+-~:_", c)
-	}) < 0
+	return rest != "" && rest[0] != '-' && spanOf(rest, func(c byte) bool {
+		return isDigit(c) || isLetter(c) || strings.IndexByte(".+-~:_", c) >= 0
+	}) == len(rest)
 }
 
 // pep440 is what Python's tools take for a version. The library underneath
@@ -155,4 +194,4 @@ func gem(s string) string {
 	return zeros.ReplaceAllString(strings.ReplaceAll(s, "-", ".pre."), "$1$2")
 }
 
-func startsWithDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+func startsWithDigit(s string) bool { return s != "" && isDigit(s[0]) }
