@@ -1,12 +1,12 @@
 package extract
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
 	"github.com/google/osv-scalibr/extractor"
 	"github.com/google/osv-scalibr/extractor/filesystem/language/dotnet/depsjson"
-	apkmeta "github.com/google/osv-scalibr/extractor/filesystem/os/apk/metadata"
 	dpkgmeta "github.com/google/osv-scalibr/extractor/filesystem/os/dpkg/metadata"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
@@ -42,11 +42,6 @@ func fill(p *inventory.Package, kind Kind, from *extractor.Package, found *Found
 			}
 			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(*p, m.SourceName, m.SourceVersion)
 		}
-	case APK:
-		p.Type = "apk"
-		if m, ok := from.Metadata.(*apkmeta.Metadata); ok {
-			p.Arch, p.Vendor, p.Source = m.Architecture, m.Maintainer, source(*p, m.OriginName, "")
-		}
 	case Python:
 		p.Type, p.Name = "pypi", normalisePython(p.Name)
 	case Java:
@@ -71,7 +66,7 @@ func fill(p *inventory.Package, kind Kind, from *extractor.Package, found *Found
 func unpacked(location, status string) bool {
 	words := strings.Fields(status)
 	if len(words) == 0 {
-		return strings.HasPrefix(location, "var/lib/dpkg/status.d/")
+		return path.Base(path.Dir(location)) == "status.d"
 	}
 	switch words[len(words)-1] {
 	case "not-installed", "config-files":

@@ -91,29 +91,42 @@ func KindOf(name string, mode fs.FileMode) Kind {
 
 func osKind(name string) Kind {
 	switch name {
-	case "var/lib/dpkg/status":
-		return Dpkg
 	case "lib/apk/db/installed", "usr/lib/apk/db/installed", "var/lib/apk/db/installed":
 		return APK
 	}
-	if rest, ok := strings.CutPrefix(name, "var/lib/dpkg/"); ok {
-		switch dir, file := path.Split(rest); {
-		case dir == "status.d/" && strings.HasSuffix(file, ".md5sums"):
-			return DpkgList
-		case dir == "status.d/" && file != "":
-			return Dpkg
-		case dir == "info/" && strings.HasSuffix(file, ".list"):
-			return DpkgList
-		}
-		return None
+	if rest, ok := dpkgFolder(name); ok {
+		return dpkgKind(rest)
 	}
 	switch dir, file := path.Split(name); dir {
 	case "var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/":
-		if file == "Packages" || file == "Packages.db" || file == "rpmdb.sqlite" {
+		if file == "Packages" || file == "Packages.db" || file == "rpmdb.sqlite" || file == "rpmdb.sqlite"+rpmLog {
 			return RPM
 		}
 	}
 	return treeOfSystem(name)
+}
+
+// dpkgFolder cuts off the folder of dpkg's database. Images whose var is not
+// theirs, as those of bootc, have it beside rpm's in usr, and a link to it.
+func dpkgFolder(name string) (rest string, ok bool) {
+	if rest, ok = strings.CutPrefix(name, "var/lib/dpkg/"); ok {
+		return rest, true
+	}
+	return strings.CutPrefix(name, "usr/lib/sysimage/dpkg/")
+}
+
+func dpkgKind(name string) Kind {
+	switch dir, file := path.Split(name); {
+	case name == "status":
+		return Dpkg
+	case dir == "status.d/" && strings.HasSuffix(file, ".md5sums"):
+		return DpkgList
+	case dir == "status.d/" && file != "":
+		return Dpkg
+	case dir == "info/" && strings.HasSuffix(file, ".list"):
+		return DpkgList
+	}
+	return None
 }
 
 func languageKind(name string) Kind {

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -19,7 +20,6 @@ import (
 	"github.com/google/osv-scalibr/extractor/filesystem/language/python/wheelegg"
 	"github.com/google/osv-scalibr/extractor/filesystem/language/ruby/gemspec"
 	"github.com/google/osv-scalibr/extractor/filesystem/misc/vscodeextensions"
-	"github.com/google/osv-scalibr/extractor/filesystem/os/apk"
 	"github.com/google/osv-scalibr/extractor/filesystem/os/dpkg"
 	scalibrlog "github.com/google/osv-scalibr/log"
 
@@ -41,7 +41,6 @@ func newLibrary() (map[Kind]filesystem.Extractor, error) {
 	library := map[Kind]filesystem.Extractor{}
 	for kind, construct := range map[Kind]func() (filesystem.Extractor, error){
 		Dpkg:       func() (filesystem.Extractor, error) { return dpkg.New(debian) },
-		APK:        func() (filesystem.Extractor, error) { return apk.New(&cpb.PluginConfig{}) },
 		Python:     func() (filesystem.Extractor, error) { return wheelegg.New(&cpb.PluginConfig{}) },
 		Executable: func() (filesystem.Extractor, error) { return gobinary.New(&cpb.PluginConfig{}) },
 		Gem:        func() (filesystem.Extractor, error) { return gemspec.New(&cpb.PluginConfig{}) },
@@ -60,11 +59,15 @@ func newLibrary() (map[Kind]filesystem.Extractor, error) {
 
 // readLibrary runs one of the library's extractors over a file.
 func (s *Set) readLibrary(ctx context.Context, kind Kind, name string, content []byte) (found Found) {
-	if kind == Python && (strings.HasSuffix(name, ".egg") || strings.HasSuffix(name, ".whl")) {
+	packed := strings.HasSuffix(name, ".egg") || strings.HasSuffix(name, ".whl")
+	if kind == Python && packed {
 		if _, err := openZip(content); err != nil {
 			found.fail(name, err)
 			return found
 		}
+	}
+	if kind == Gem || kind == Python && !packed {
+		content = shorten(content)
 	}
 	result, err := s.library[kind].Extract(ctx, &filesystem.ScanInput{
 		FS: noFiles{}, Path: name, Info: fileInfo{name: path.Base(name), size: int64(len(content))}, Reader: bytes.NewReader(content),
@@ -78,6 +81,23 @@ func (s *Set) readLibrary(ctx context.Context, kind Kind, name string, content [
 		}
 	}
 	return found
+}
+
+// shorten drops the lines that are too long for the library, which then reads
+// nothing of the file: a gem's list of its files, an image in a description.
+// Names and versions are short.
+func shorten(content []byte) []byte {
+	const longest = bufio.MaxScanTokenSize - 1
+	if len(content) <= longest {
+		return content
+	}
+	short := make([]byte, 0, len(content))
+	for line := range bytes.Lines(content) {
+		if len(line) < longest {
+			short = append(short, line...)
+		}
+	}
+	return short
 }
 
 // expected takes out of an error what is in order: what the Java extractor says

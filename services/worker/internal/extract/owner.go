@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"bytes"
 	"io/fs"
 	"path"
 	"slices"
@@ -63,39 +62,6 @@ func readDpkgList(location string, content []byte) Found {
 		return Found{Owners: []inventory.Owner{owner}}
 	}
 	return Found{}
-}
-
-// readAPKOwners reads the file lists in apk's database: P: begins a package's
-// name, F: a directory, R: a file in it.
-func readAPKOwners(location string, content []byte) []inventory.Owner {
-	var owners []inventory.Owner
-	var name, dir string
-	var files []string
-	flush := func() {
-		if owner, ok := newOwner(name, location, files); ok && name != "" {
-			owners = append(owners, owner)
-		}
-		name, dir, files = "", "", nil
-	}
-	budget := ownedBytes
-	for line := range bytes.Lines(content) {
-		key, value, _ := strings.Cut(string(bytes.TrimSpace(line)), ":")
-		switch key {
-		case "":
-			flush()
-		case "P":
-			name = value
-		case "F":
-			dir = value
-		case "R":
-			// The directory is written once, for any number of files.
-			if budget -= len(dir) + len(value); budget > 0 {
-				files = append(files, clean(path.Join(dir, value)))
-			}
-		}
-	}
-	flush()
-	return owners
 }
 
 // clean is the path as layers keep it: no leading slash, no dots. Most paths

@@ -71,7 +71,8 @@ func treeOfSystem(name string) Kind {
 	if rest, ok := strings.CutPrefix(name, "var/lib/pacman/local/"); ok && strings.Count(rest, "/") == 1 && strings.HasSuffix(rest, "/desc") {
 		return Pacman
 	}
-	if rest, ok := strings.CutPrefix(name, "var/db/pkg/"); ok && strings.Count(rest, "/") == 2 && strings.HasSuffix(rest, "/PF") {
+	if rest, ok := strings.CutPrefix(name, "var/db/pkg/"); ok && strings.Count(rest, "/") == 2 && strings.HasSuffix(rest, "/PF") &&
+		!strings.Contains(rest, "/-MERGING-") { // begun and not ended
 		return Portage
 	}
 	return None

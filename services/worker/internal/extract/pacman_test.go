@@ -40,9 +40,36 @@ func TestPacmanAndPortage(t *testing.T) {
 	if got := run(t, s, arch, "%NAME%\nx\n"); len(got.Packages) != 0 || len(got.Notes) != 1 {
 		t.Errorf("without a version: %+v", got)
 	}
-	for _, name := range []string{"var/lib/pacman/local/desc", "var/lib/pacman/sync/x/desc", "srv/var/db/pkg/c/x/PF", "var/db/pkg/c/PF", "var/db/pkg/c/x/CATEGORY"} {
+	for _, name := range []string{"var/lib/pacman/local/desc", "var/lib/pacman/sync/x/desc", "srv/var/db/pkg/c/x/PF", "var/db/pkg/c/PF", "var/db/pkg/c/x/CATEGORY", "var/db/pkg/c/-MERGING-x-1/PF"} {
 		if kind := KindOf(name, 0o644); kind != None {
 			t.Errorf("%s is %s", name, kind)
 		}
+	}
+}
+
+// TestPortageTree has everything that emerge leaves of a package.
+func TestPortageTree(t *testing.T) {
+	const folder, ebuild = "var/db/pkg/dev-libs/openssl-3.0.13-r2/", "openssl-3.0.13-r2"
+	s := newSet(t)
+	var got []string
+	for name, content := range map[string]string{
+		"BUILD_TIME": "1715774000\n", "CATEGORY": "dev-libs\n", "CBUILD": "x86_64-pc-linux-gnu\n", "CHOST": "x86_64-pc-linux-gnu\n",
+		"CFLAGS":   "-O2 -pipe\n",
+		"CONTENTS": "dir /usr\ndir /usr/bin\nobj /usr/bin/openssl 0cc175b9c0f1b6a831c399e269772661 1715774000\nsym /usr/lib64/libssl.so -> libssl.so.3 1715774000\n",
+		"COUNTER":  "42\n", "DEFINED_PHASES": "compile configure install\n", "DEPEND": ">=app-misc/c_rehash-1.7-r1\n",
+		"DESCRIPTION": "Full-strength general purpose cryptography library (including SSL and TLS)\n", "EAPI": "8\n",
+		"HOMEPAGE": "https://www.openssl.org/\n", "INHERITED": "edo multilib\n", "IUSE": "asm +static-libs\n", "KEYWORDS": "amd64 ~arm\n",
+		"LICENSE": "Apache-2.0\n", "NEEDED": "/usr/bin/openssl libssl.so.3\n", "PF": ebuild + "\n", "PROVIDES": "x86_64: libssl.so.3\n",
+		"RDEPEND": "app-misc/c_rehash\n", "SIZE": "12345\n", "SLOT": "0/3\n", "USE": "abi_x86_64 asm\n", "environment.bz2": "BZh9",
+		ebuild + ".ebuild": "EAPI=8\n", "repository": "gentoo\n",
+	} {
+		found := run(t, s, folder+name, content)
+		got = append(got, names(found)...)
+		if len(found.Notes) > 0 {
+			t.Errorf("%s: %v", name, found.Notes)
+		}
+	}
+	if diff := cmp.Diff([]string{"dev-libs/openssl@3.0.13-r2"}, got); diff != "" {
+		t.Errorf("packages differ (-want +got):\n%s", diff)
 	}
 }

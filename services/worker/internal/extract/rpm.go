@@ -10,9 +10,18 @@ import (
 	"github.com/landwaiter/landwaiter/services/worker/internal/inventory"
 )
 
+// rpmLog is at the end of the name of SQLite's log of changes. rpm leaves it
+// empty when it ends in good order.
+const rpmLog = "-wal"
+
 func readRPM(ctx context.Context, location string, content []byte) (found Found) {
 	if len(content) == 0 {
 		return found // rpm leaves empty files of the formats it does not use
+	}
+	if strings.HasSuffix(location, rpmLog) {
+		found.note(verdict.NoteFileUnreadable, "%s: %d bytes of changes that did not get into the database before the image was made were not looked at",
+			location, len(content))
+		return found
 	}
 	pkgs, err := rpmdb.Read(ctx, content)
 	if err != nil {

@@ -23,13 +23,13 @@ import (
 
 // engine is raised with every change here that changes an inventory and is not
 // the work of one reader.
-const engine = 1
+const engine = 2
 
 // readers are this package's own, each with a number that is raised with every
 // change to it that changes what it finds.
 func readers() map[Kind]int {
 	return map[Kind]int{
-		Dpkg: 1, DpkgList: 1, APK: 1, RPM: 1, NPM: 1, Java: 2, DotNet: 1, Composer: 1, R: 1, Conda: 1, Bitnami: 1, Pacman: 1, Portage: 1, Executable: 2,
+		Dpkg: 2, DpkgList: 2, APK: 2, RPM: 2, NPM: 2, Java: 3, DotNet: 1, Composer: 1, R: 1, Conda: 1, Bitnami: 1, Pacman: 1, Portage: 1, Executable: 2,
 	}
 }
 
@@ -157,10 +157,6 @@ func (s *Set) extract(ctx context.Context, path string, kind Kind, content []byt
 		return s.readJava(ctx, path, content)
 	case Executable:
 		return s.readProgram(ctx, path, content)
-	case APK:
-		found = s.readLibrary(ctx, kind, path, content)
-		found.Owners = readAPKOwners(path, content)
-		return found
 	case Dpkg, Python, Gem, DotNet, VSCode:
 		return s.readLibrary(ctx, kind, path, content)
 	default:
@@ -176,6 +172,8 @@ func record(kind Kind) func(location string, content []byte) Found {
 		return readNPM
 	case DpkgList:
 		return readDpkgList
+	case APK:
+		return readAPK
 	case Composer:
 		return readComposer
 	case R:

@@ -46,9 +46,10 @@ func TestKindOf(t *testing.T) {
 	tests := map[string]Kind{
 		"var/lib/dpkg/status": Dpkg, "var/lib/dpkg/status-old": None, "x/var/lib/dpkg/status": None,
 		"var/lib/dpkg/status.d/base": Dpkg, "var/lib/dpkg/status.d/base.md5sums": DpkgList, "var/lib/dpkg/info/a:amd64.list": DpkgList,
+		"usr/lib/sysimage/dpkg/status": Dpkg, "usr/lib/sysimage/dpkg/info/a.list": DpkgList,
 		"var/lib/dpkg/info/a.md5sums": None, "lib/apk/db/installed": APK, "usr/lib/apk/db/installed": APK,
 		"var/lib/rpm/Packages": RPM, "usr/lib/sysimage/rpm/rpmdb.sqlite": RPM, "usr/lib/sysimage/rpm/Packages.db": RPM,
-		"var/lib/rpm/rpmdb.sqlite-wal": None, "var/lib/rpm/Name": None,
+		"var/lib/rpm/rpmdb.sqlite-wal": RPM, "var/lib/rpm/rpmdb.sqlite-shm": None, "var/lib/rpm/Name": None,
 		"app/node_modules/a/package.json": NPM, "node_modules/@s/a/package.json": NPM, "app/package.json": None,
 		"usr/share/nodejs/a/package.json": NPM, "opt/yarn-v1.22.19/package.json": NPM, "my_node_modules/package.json": None,
 		"x/a-1.dist-info/METADATA": Python, "x/a.egg-info": Python, "x/a.egg-info/PKG-INFO": Python, "x/METADATA": None,
@@ -97,6 +98,20 @@ func TestExtractAPK(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("found differs (-want +got):\n%s", diff)
+	}
+	for name, tt := range map[string]struct {
+		db, note string
+		want     []string
+	}{
+		"long line":  {"P:a\nV:1\np:" + strings.Repeat("so:libx.so.1=1 ", 10_000) + "\n\nP:b\nV:2\n", "", []string{"a@1", "b@2"}},
+		"blank ends": {"\n\nP:a\r\nV:1\r\n\r\n\n", "", []string{"a@1"}},
+		"no version": {"P:a\n\nP:b\nV:2\n", verdict.NoteUnknownPackageVersion, []string{"b@2"}},
+		"damaged":    {"P:a\nV:1\n\x00\x00\n\nP:b\nV:2\n", verdict.NoteFileUnreadable, []string{"a@1", "b@2"}},
+	} {
+		got := run(t, newSet(t), "lib/apk/db/installed", tt.db)
+		if diff := cmp.Diff(tt.want, names(got)); diff != "" || (len(got.Notes) > 0) != (tt.note != "") || (tt.note != "" && got.Notes[0].Code != tt.note) {
+			t.Errorf("%s: notes %v, packages differ (-want +got):\n%s", name, got.Notes, diff)
+		}
 	}
 }
 
@@ -176,6 +191,11 @@ func TestExtractJava(t *testing.T) {
 		{
 			"well-known family", "a/tomcat-embed-core-9.0.60.jar", jar(t, "META-INF/MANIFEST.MF", "Bundle-SymbolicName: org.apache.tomcat-embed-core\n\n"),
 			[]string{"org.apache.tomcat.embed:tomcat-embed-core@9.0.60"},
+			nil, false,
+		},
+		{
+			"built by Ant", "a/ivy.jar", jar(t, "META-INF/MANIFEST.MF", "Implementation-Title: ivy\nImplementation-Version: 2.5.0\nImplementation-Vendor-Id: org.apache.ivy\n\n"),
+			[]string{"org.apache.ivy:ivy@2.5.0"},
 			nil, false,
 		},
 		{

@@ -68,6 +68,9 @@ end
 	}{
 		{"gem", "a/specifications/rack-2.2.6.gemspec", gem, []string{"gem rack@2.2.6"}, ""},
 		{"gem of a platform", "a/specifications/x-1-x86_64-linux.gemspec", "Gem::Specification.new do |s|\n  s.name = \"x\"\n  s.version = \"1\"\n  s.platform = \"x86_64-linux\"\nend\n", []string{"gem x@1"}, ""},
+		{"gem of many files", "a/specifications/rack-2.2.6.gemspec", strings.Replace(gem, "  s.name", "  s.files = ["+strings.Repeat(`"lib/x.rb".freeze, `, 5000)+"]\n  s.name", 1), []string{"gem rack@2.2.6"}, ""},
+		{"egg with an image", "a/x.egg-info/PKG-INFO", "Metadata-Version: 1.1\nName: x\nDescription: x\n        ![](data:" + strings.Repeat("A", 70_000) + ")\nVersion: 1.0\n", []string{"pypi x@1.0"}, ""},
+		{"rpm, no log", "var/lib/rpm/rpmdb.sqlite-wal", "", nil, ""},
 		{"gem without a version", "a/specifications/x.gemspec", "Gem::Specification.new do |s|\n  s.name = \"x\"\nend\n", nil, verdict.NoteFileUnreadable},
 		{
 			".NET", "app/shop.deps.json", depsJSON,
@@ -135,6 +138,14 @@ end
 				t.Errorf("got notes %+v, want %q", got.Notes, tt.note)
 			}
 		})
+	}
+}
+
+// TestRPMLog has changes that only SQLite's log of them holds.
+func TestRPMLog(t *testing.T) {
+	got := run(t, newSet(t), "var/lib/rpm/rpmdb.sqlite-wal", "7\x7f\x06\x82")
+	if len(got.Packages) > 0 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0].Message, "4 bytes of changes") {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -42,6 +42,7 @@ type collector struct {
 	whiteouts map[string]bool
 	opaques   map[string]bool
 	links     map[string]string
+	stored    map[string][]inventory.Package // what files of a store hold: see storable
 	symlinks  symlinks
 	releases  map[string]string
 	files     map[string]extract.Found // what files of interest held, by path
@@ -62,7 +63,7 @@ func newCollector(r *Reader, digest string) *collector {
 		whiteouts: map[string]bool{}, opaques: map[string]bool{}, links: map[string]string{},
 		symlinks: symlinks{targets: map[string]string{}},
 		releases: map[string]string{}, files: map[string]extract.Found{}, databases: map[string]bool{},
-		hashes: map[string][]inventory.Fingerprint{},
+		hashes: map[string][]inventory.Fingerprint{}, stored: map[string][]inventory.Package{},
 	}
 }
 
@@ -107,9 +108,7 @@ func (c *collector) entry(ctx context.Context, header *tar.Header, content io.Re
 	c.paths = append(c.paths, inventory.Hash(name))
 	switch header.Typeflag {
 	case tar.TypeLink:
-		if c.keep(len(name) + len(header.Linkname)) {
-			c.links[name] = c.symlinks.follow(clean(header.Linkname))
-		}
+		return c.link(name, c.symlinks.follow(clean(header.Linkname)))
 	case tar.TypeSymlink:
 		c.symlink(name, header.Linkname)
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
@@ -125,6 +124,7 @@ func (c *collector) forget(name string) {
 		delete(c.files, name)
 	}
 	delete(c.links, name)
+	delete(c.stored, name)
 	c.symlinks.remove(name)
 	delete(c.releases, name)
 	delete(c.databases, name)
@@ -172,7 +172,8 @@ func (c *collector) file(ctx context.Context, name string, info fs.FileInfo, con
 		c.databases[name] = true // even if it cannot be read, older ones no longer count
 	}
 	sniff := kind == extract.Executable || c.reader.limits.Fingerprints
-	if kind == extract.None && !sniff {
+	stored := storable(name, info.Size())
+	if kind == extract.None && !sniff && !stored {
 		return nil
 	}
 	hash, o := false, outline{size: info.Size()}
@@ -190,6 +191,9 @@ func (c *collector) file(ctx context.Context, name string, info fs.FileInfo, con
 			o = outlineOf(head, info.Size(), c.most)
 		}
 		hash = c.candidate(name, info, binary)
+	}
+	if kind == extract.None && stored && !hash {
+		return c.store(ctx, name, info, content)
 	}
 	return c.look(ctx, kind, file{name, info, o, hash}, content)
 }

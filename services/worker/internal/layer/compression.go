@@ -96,9 +96,9 @@ func (z zstdReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sniffTar looks whether an archive follows. Nothing at all in a compressed
-// stream is an empty layer.
-func sniffTar(r *bufio.Reader, src *blob) error {
+// sniffTar looks whether an archive follows. Nothing at all is an empty layer,
+// as runtimes have it, too: its digest says that there is nothing.
+func sniffTar(r *bufio.Reader) error {
 	head, err := r.Peek(block)
 	var hit *limitError
 	switch {
@@ -111,7 +111,7 @@ func sniffTar(r *bufio.Reader, src *blob) error {
 		return err
 	case !errors.Is(err, io.EOF):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	case len(head) == 0 && src.size > 0:
+	case len(head) == 0:
 		return nil
 	default:
 		return fmt.Errorf("%w: %d bytes", ErrNotLayer, len(head))

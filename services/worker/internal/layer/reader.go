@@ -89,7 +89,7 @@ func (r *Reader) unpack(ctx context.Context, c *collector, src *blob) (int64, er
 	defer stop()
 	out := &output{r: plain, limits: r.limits, src: src, watch: c.watch}
 	buffered := bufio.NewReaderSize(out, block) // for one look ahead; larger reads go past it
-	if err := sniffTar(buffered, src); err != nil {
+	if err := sniffTar(buffered); err != nil {
 		return out.size, c.limited(err)
 	}
 	err = c.walk(ctx, tar.NewReader(buffered))

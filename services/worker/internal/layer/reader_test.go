@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -159,6 +160,56 @@ func TestReadStrayLinks(t *testing.T) {
 	}
 }
 
+// TestReadStores has packages whose content comes before them, in a store.
+func TestReadStores(t *testing.T) {
+	const pkg, unused = `{"name":"a","version":"1"}`, `{"name":"u","version":"1"}`
+	hex := strings.Repeat("0a", 63)
+	pnpm, bun := "pnpm/store/v3/files/1b/"+hex, "root/.bun/install/cache/a@1@@@1/package.json"
+	const a, b = "usr/src/app/node_modules/a/package.json", "usr/src/b/node_modules/a/package.json"
+	link := func(name, target string) layertest.Entry { return layertest.Entry{Name: name, Link: target} }
+	for _, tt := range []struct {
+		name  string
+		files []layertest.Entry
+		want  []string // paths
+		notes int
+	}{
+		{"pnpm", []layertest.Entry{{Name: pnpm, Content: pkg}, {Name: pnpm + "1", Content: unused}, link(a, pnpm)}, []string{a}, 0},
+		{"pnpm, all files programs", []layertest.Entry{{Name: pnpm, Content: pkg, Mode: 0o755}, link(a, pnpm)}, []string{a}, 0},
+		{"Bun", []layertest.Entry{{Name: bun, Content: pkg}, link(a, bun), link("usr/src/app/node_modules/a/index.js", bun)}, []string{a}, 0},
+		{"two projects", []layertest.Entry{{Name: pnpm, Content: pkg}, link(a, pnpm), link(b, a)}, []string{a, b}, 0},
+		{"a folder's mark", []layertest.Entry{{Name: pnpm, Content: `{"type":"module"}`}, link(a, pnpm)}, nil, 0},
+		{"rubbish", []layertest.Entry{{Name: pnpm, Content: "{"}, link(a, pnpm)}, nil, 1},
+		{"no object", []layertest.Entry{{Name: pnpm, Content: "x"}, link(a, pnpm)}, nil, 1},
+		{"another file now", []layertest.Entry{{Name: pnpm, Content: pkg}, {Name: pnpm, Content: "x"}, link(a, pnpm)}, nil, 1},
+		{"replaced", []layertest.Entry{{Name: pnpm, Content: pkg}, link(a, pnpm), {Name: a, Content: "{}"}}, nil, 0},
+		{"linked to another name", []layertest.Entry{{Name: pnpm, Content: pkg}, link("usr/src/app/package.json", pnpm)}, nil, 0},
+		{"not linked to", []layertest.Entry{{Name: pnpm, Content: pkg}}, nil, 0},
+	} {
+		blob := layertest.Tar(t, tt.files...)
+		got, err := newReader(t, nil).Read(t.Context(), layertest.Digest(blob), bytes.NewReader(blob))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var paths []string
+		for _, p := range got.Packages {
+			paths = append(paths, p.Location)
+		}
+		for _, l := range got.Links {
+			if slices.Contains(paths, l.Target) {
+				paths = append(paths, l.Path)
+			}
+		}
+		if diff := cmp.Diff(tt.want, paths); diff != "" || len(got.Notes) != tt.notes {
+			t.Errorf("%s: notes %+v, paths differ (-want +got):\n%s", tt.name, got.Notes, diff)
+		}
+	}
+	blob := layertest.Tar(t, layertest.Entry{Name: pnpm, Content: pkg}, layertest.Entry{Name: bun, Content: unused})
+	got, err := newReader(t, func(l *layer.Limits) { l.Packages = 1 }).Read(t.Context(), layertest.Digest(blob), bytes.NewReader(blob))
+	if err != nil || !got.Partial || len(got.Packages) != 0 {
+		t.Errorf("more than the limit: got %+v, %v", got, err)
+	}
+}
+
 // TestReadIsIndependentOfTheStream reads one archive compressed and cut in many
 // ways.
 func TestReadIsIndependentOfTheStream(t *testing.T) {
@@ -233,7 +284,6 @@ func TestReadErrors(t *testing.T) {
 		{name: "config", blob: []byte(`{"architecture":"amd64"}` + strings.Repeat(" ", 1000)), want: layer.ErrNotLayer},
 		{name: "short config", blob: []byte(`{}`), want: layer.ErrNotLayer},
 		{name: "packed config", blob: layertest.Gzip(t, 6, []byte(`{}`)), want: layer.ErrNotLayer},
-		{name: "empty blob", blob: nil, want: layer.ErrNotLayer},
 		{name: "too large", blob: layertest.Gzip(t, 0, plain, make([]byte, 2<<20)), want: layer.ErrTooLarge},
 	}
 	r := newReader(t, func(l *layer.Limits) { l.Compressed = 1 << 20 })
@@ -257,7 +307,7 @@ func TestReadErrors(t *testing.T) {
 func TestReadEmptyLayers(t *testing.T) {
 	r := newReader(t, nil)
 	for name, blob := range map[string][]byte{
-		"end mark": make([]byte, 1024), "packed": layertest.Gzip(t, 6, make([]byte, 1024)), "nothing packed": layertest.Gzip(t, 6, nil),
+		"end mark": make([]byte, 1024), "packed": layertest.Gzip(t, 6, make([]byte, 1024)), "nothing packed": layertest.Gzip(t, 6, nil), "nothing": nil,
 	} {
 		got, err := r.Read(t.Context(), layertest.Digest(blob), bytes.NewReader(blob))
 		if err != nil || got.Partial || len(got.Paths) != 0 {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -102,6 +103,8 @@ func onlySaved(a *archive) (savedImage, error) {
 	if err := json.Unmarshal(raw, &all); err != nil {
 		return savedImage{}, fmt.Errorf("manifest.json: %w", err)
 	}
+	// One image under two tags may be there twice.
+	all = slices.CompactFunc(all, func(a, b savedImage) bool { return a.Config == b.Config && slices.Equal(a.Layers, b.Layers) })
 	if len(all) != 1 {
 		return savedImage{}, fmt.Errorf("manifest.json names %d images; save one alone", len(all))
 	}

@@ -157,6 +157,36 @@ func TestSavedCompressed(t *testing.T) {
 	}
 }
 
+// TestTwoTags finds the one image that lies there under two tags.
+func TestTwoTags(t *testing.T) {
+	plain := layertest.Tar(t, debian()...)
+	config := fmt.Sprintf(`{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[%q]}}`, layertest.Digest(plain))
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},
+	  "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":%q,"size":%d}]}`,
+		layertest.Digest([]byte(config)), len(config), layertest.Digest(plain), len(plain))
+	tagged := func(tag string) string {
+		return fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d,"annotations":{"org.opencontainers.image.ref.name":%q}}`,
+			layertest.Digest([]byte(manifest)), len(manifest), tag)
+	}
+	saved := fmt.Sprintf(`{"Config":%q,"Layers":[%q]}`, blobPath(layertest.Digest([]byte(config))), blobPath(layertest.Digest(plain)))
+	path := written(t,
+		layertest.Entry{Name: blobPath(layertest.Digest(plain)), Content: string(plain)},
+		layertest.Entry{Name: blobPath(layertest.Digest([]byte(config))), Content: config},
+		layertest.Entry{Name: blobPath(layertest.Digest([]byte(manifest))), Content: manifest},
+		layertest.Entry{Name: "index.json", Content: `{"manifests":[` + tagged("a") + "," + tagged("b") + "]}"},
+		layertest.Entry{Name: "manifest.json", Content: "[" + saved + "," + saved + "]"})
+	for _, kind := range []string{"oci-archive:", "docker-archive:"} {
+		if r := scanned(t, kind+path); len(r.Packages) != 1 {
+			t.Errorf("%s packages %+v", kind, r.Packages)
+		}
+	}
+	if img, err := openArchive(t.Context(), path, "linux/amd64"); err != nil {
+		t.Errorf("with a platform: %v", err)
+	} else if err := img.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestRefused looks at what is no image that could be scanned: each is told so
 // in words that help.
 func TestRefused(t *testing.T) {

@@ -113,6 +113,7 @@ func (l layout) only(platform string) (events.Digest, error) {
 			entries = append(entries, state.Child{Digest: d, Platform: events.Platform(c.Platform)})
 		}
 	}
+	entries = distinct(entries)
 	switch len(entries) {
 	case 0:
 		return "", errors.New("index.json names no image")
@@ -121,7 +122,7 @@ func (l layout) only(platform string) (events.Digest, error) {
 	}
 	d, err := choose(entries, platform)
 	if err != nil {
-		return "", fmt.Errorf("index.json names %d images, and none alone fits: name one as PATH@%s: %w", len(entries), entries[0].Digest, err)
+		return "", fmt.Errorf("index.json names %d images, and none alone fits: name one behind the path, %s: %w", len(entries), listed(entries), err)
 	}
 	return d, nil
 }

@@ -144,13 +144,16 @@ func TestChoose(t *testing.T) {
 	for _, tt := range []struct{ platform, want, wrong string }{
 		{"linux/amd64", "sha256:1", ""},
 		{"linux/arm/v6", "sha256:3", ""},
-		{"linux/arm", "", "several"},
+		{"linux/arm", "", "several images for linux/arm; name one by its digest, or by its platform with --platform: @sha256:2 (linux/arm/v7), @sha256:3 (linux/arm/v6)"},
 		{"windows", "", "linux/amd64, linux/arm/v7, linux/arm/v6"},
 	} {
 		got, err := choose(children, tt.platform)
 		if string(got) != tt.want || (err == nil) != (tt.wrong == "") || (err != nil && !strings.Contains(err.Error(), tt.wrong)) {
 			t.Errorf("%s: %q, %v; want %q, %q", tt.platform, got, err, tt.want, tt.wrong)
 		}
+	}
+	if got, err := choose(append(children, children...), "linux/arm/v6"); got != "sha256:3" || err != nil {
+		t.Errorf("entered twice: %q, %v", got, err)
 	}
 	if got, err := choose(children[2:], ""); got != "sha256:3" || err != nil {
 		t.Errorf("the only one: %q, %v", got, err)

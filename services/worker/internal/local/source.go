@@ -2,9 +2,9 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/landwaiter/landwaiter/events"
@@ -57,6 +57,7 @@ func resolve(ctx context.Context, content plan.Content, repository string, d eve
 
 // choose picks the one child for the platform; nothing is guessed.
 func choose(children []state.Child, platform string) (events.Digest, error) {
+	children = distinct(children)
 	if platform == "" && len(children) == 1 {
 		return children[0].Digest, nil
 	}
@@ -82,5 +83,33 @@ func choose(children []state.Child, platform string) (events.Digest, error) {
 	case 1:
 		return fit[0].Digest, nil
 	}
-	return "", errors.New("several images for " + wanted + "; name one of " + strings.Join(all, ", ") + " with --platform")
+	return "", fmt.Errorf("several images for %s; name one by its digest, or by its platform with --platform: %s", wanted, listed(fit))
+}
+
+// distinct drops what is there again, as an image that has two tags.
+func distinct(children []state.Child) []state.Child {
+	seen := map[events.Digest]bool{}
+	return slices.DeleteFunc(slices.Clone(children), func(c state.Child) bool {
+		again := seen[c.Digest]
+		seen[c.Digest] = true
+		return again
+	})
+}
+
+// listed names some images by digest and platform: those for several releases
+// of Windows differ in nothing else.
+func listed(children []state.Child) string {
+	const most = 10
+	var all []string
+	for _, c := range children[:min(len(children), most)] {
+		name := "@" + string(c.Digest)
+		if c.Platform.OS != "" {
+			name += " (" + verdict.Platform(c.Platform).String() + ")"
+		}
+		all = append(all, name)
+	}
+	if more := len(children) - most; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, ", ")
 }
