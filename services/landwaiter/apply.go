@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/client"
 )
 
@@ -42,18 +41,13 @@ func applyCommand(env Env) *cobra.Command {
 
 // document reads a file, or standard input.
 func document(env Env, file string) (raw []byte, err error) {
-	in := env.Stdin
-	if file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the file the user named
-		if err != nil {
-			return nil, fmt.Errorf("read document: %w", err)
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		in = f
+	if file == "-" {
+		raw, err = limit.ReadAll(env.Stdin, config.MaxSize)
+	} else {
+		raw, err = limit.ReadFile(file, config.MaxSize)
 	}
-	raw, err = io.ReadAll(io.LimitReader(in, config.MaxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("read document: %w", err)
+		return nil, fmt.Errorf("document: %w", err)
 	}
 	return raw, nil
 }

@@ -1,6 +1,7 @@
 package landwaiter_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,28 @@ func TestNoPipeline(t *testing.T) {
 	in := &installation{env: map[string]string{"LANDWAITER_URL": "http://127.0.0.1:1"}}
 	if got := in.command(t, "images"); got.code != 1 || !strings.Contains(got.stderr, "landwaiter up") {
 		t.Errorf("%+v", got)
+	}
+}
+
+// Each is refused before anything is asked or read.
+func TestRefusedArguments(t *testing.T) {
+	large := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(large, bytes.Repeat([]byte("x"), 5<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in := &installation{env: map[string]string{}}
+	for _, tt := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"scan", "--local", "--force", "x"}, "--force"},
+		{[]string{"scan", "--local", "--refetch", "x"}, "--refetch"},
+		{[]string{"sweeps", "-o", "xml"}, "xml"},
+		{[]string{"images", "--token-file", large}, "too long"},
+	} {
+		if got := in.command(t, tt.args...); got.code != 1 || !strings.Contains(got.stderr, tt.says) {
+			t.Errorf("%q: want code 1 and %q: %+v", tt.args, tt.says, got)
+		}
 	}
 }
 

@@ -1,14 +1,12 @@
 package landwaiter
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/client"
 )
 
@@ -44,20 +42,15 @@ func (c *connection) client() (*client.Client, error) {
 	return client.New(server, strings.TrimSpace(token))
 }
 
-func tokenIn(path string) (token string, err error) {
+func tokenIn(path string) (string, error) {
 	const most = 4 << 10
-	f, err := os.Open(path) //nolint:gosec // the file the user named
+	raw, err := limit.ReadFile(path, most)
 	if err != nil {
-		return "", fmt.Errorf("read token: %w", err)
+		return "", fmt.Errorf("token: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	raw, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return "", fmt.Errorf("read token: %w", err)
-	}
-	token = strings.TrimSpace(string(raw))
+	token := strings.TrimSpace(string(raw))
 	if token == "" {
-		return "", fmt.Errorf("read token: %s is empty", path)
+		return "", fmt.Errorf("token: %s is empty", path)
 	}
 	return token, nil
 }

@@ -59,18 +59,14 @@ func listDead(ctx context.Context, env Env, conn *connection, filter deadFilter,
 	if err != nil {
 		return err
 	}
-	q := url.Values{"limit": {"500"}, "stream": {filter.stream}, "contains": {filter.contains}}
+	q := url.Values{"stream": {filter.stream}, "contains": {filter.contains}}
 	letters := []client.DeadLetter{}
-	for {
-		var page client.DeadLetters
-		if _, err := c.Ask(ctx, client.Question{Path: "/dead", Query: q}, &page); err != nil {
-			return err
-		}
+	err = client.Pages(ctx, c, "/dead", q, func(page client.DeadLetters) string {
 		letters = append(letters, page.Letters...)
-		if page.NextCursor == "" || page.NextCursor == q.Get("cursor") {
-			break
-		}
-		q.Set("cursor", page.NextCursor)
+		return page.NextCursor
+	})
+	if err != nil {
+		return err
 	}
 	if output == asJSON {
 		return writeJSON(env.Stdout, letters)

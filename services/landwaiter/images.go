@@ -58,20 +58,17 @@ func listImages(ctx context.Context, env Env, conn *connection, path string, q u
 		return err
 	}
 	images := []client.Image{}
-	q.Set("limit", "500")
-	for {
-		var page client.Images
-		if _, err := c.Ask(ctx, client.Question{Path: path, Query: q}, &page); err != nil {
-			return err
-		}
+	rebuilding := false
+	err = client.Pages(ctx, c, path, q, func(page client.Images) string {
 		images = append(images, page.Images...)
-		if page.Rebuilding && q.Get("cursor") == "" {
-			env.warn("the list is being rebuilt: images may be missing")
-		}
-		if page.Next == "" || page.Next == q.Get("cursor") {
-			break
-		}
-		q.Set("cursor", page.Next)
+		rebuilding = rebuilding || page.Rebuilding
+		return page.Next
+	})
+	if err != nil {
+		return err
+	}
+	if rebuilding {
+		env.warn("the list is being rebuilt: images may be missing")
 	}
 	if output == asJSON {
 		return writeJSON(env.Stdout, images)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/landwaiter/landwaiter/services/internal/app"
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/datafolder"
 	"github.com/landwaiter/landwaiter/services/landwaiter/internal/terminal"
@@ -70,14 +70,14 @@ func (s *scanning) checkLocal() error {
 	switch {
 	case len(s.platforms) > 1:
 		return errors.New("--local scans one image: name one --platform")
-	case s.force:
-		return errors.New("--local remembers no layers: --force has no meaning there")
+	case s.force || s.refetch:
+		return errors.New("--local remembers no layers: --force and --refetch have no meaning there")
 	}
 	return nil
 }
 
 // dockerConfig is what docker login wrote; blank: nothing.
-func dockerConfig(getenv func(string) string) (text string, err error) {
+func dockerConfig(getenv func(string) string) (string, error) {
 	const most = 1 << 20
 	dir := getenv("DOCKER_CONFIG")
 	if dir == "" {
@@ -87,17 +87,12 @@ func dockerConfig(getenv func(string) string) (text string, err error) {
 		}
 		dir = filepath.Join(home, ".docker")
 	}
-	f, err := os.Open(filepath.Join(dir, "config.json")) //nolint:gosec // where docker keeps it
+	raw, err := limit.ReadFile(filepath.Join(dir, "config.json"), most)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read docker's configuration: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	raw, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return "", fmt.Errorf("read docker's configuration: %w", err)
+		return "", fmt.Errorf("docker's configuration: %w", err)
 	}
 	return string(raw), nil
 }

@@ -18,20 +18,25 @@ func sweepsCommand(env Env) *cobra.Command {
 	conn := connect(cmd, env)
 	output := outputFlag(cmd, asTable, asJSON)
 	list := func(cmd *cobra.Command, _ []string) error {
+		if err := checkOutput(*output, asTable, asJSON); err != nil {
+			return err
+		}
 		c, err := conn.client()
 		if err != nil {
 			return err
 		}
-		var page struct {
-			Sweeps []client.Sweep `json:"sweeps"`
-		}
-		if _, err := c.Ask(cmd.Context(), client.Question{Path: "/sweeps"}, &page); err != nil {
+		sweeps := []client.Sweep{}
+		err = client.Pages(cmd.Context(), c, "/sweeps", url.Values{}, func(page client.Sweeps) string {
+			sweeps = append(sweeps, page.Sweeps...)
+			return page.NextCursor
+		})
+		if err != nil {
 			return err
 		}
 		if *output == asJSON {
-			return writeJSON(env.Stdout, page.Sweeps)
+			return writeJSON(env.Stdout, sweeps)
 		}
-		return sweepTable(page.Sweeps).Write(env.Stdout)
+		return sweepTable(sweeps).Write(env.Stdout)
 	}
 	cmd.RunE = list
 	cmd.AddCommand(

@@ -41,7 +41,7 @@ func (s *service) server(ctx context.Context, registry prometheus.Registerer) (*
 		Stopping: ctx.Done(), Log: s.log.Named("api"),
 	}
 	pages, err := console.New(console.Options{
-		View: s.view, Projector: s.projector, Keeper: s.keeper, State: s.state, Guard: guard, Conditions: s.state.Conditions, Registries: s.state.Registries,
+		View: s.view, Projector: s.projector, Keeper: s.keeper, State: s.state, Guard: guard,
 		WebhookURL: s.cfg.WebhookURL, Log: s.log.Named("console"),
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -266,5 +267,42 @@ func TestJobWithoutAWorkerWaitsForOne(t *testing.T) {
 	shown("")
 	if got := r.list("?status=3"); len(got.Images) != 1 || got.Images[0].Status != verdict.Pending {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestSweepPages goes on behind a sweep that is deleted between two pages.
+func TestSweepPages(t *testing.T) {
+	r := newSweepRig(t)
+	const all = 5
+	for range all {
+		r.keyed("", "/api/v1/sweeps", `{"rule":"nightly"}`, nil)
+	}
+	type page struct {
+		Sweeps     []swept
+		NextCursor string
+	}
+	var first, rest page
+	r.call(http.MethodGet, "/api/v1/sweeps?rule=nightly&limit=2", nil, &first)
+	if len(first.Sweeps) != 2 || first.NextCursor == "" {
+		t.Fatalf("the first page is %+v, want two sweeps and a cursor", first)
+	}
+	last := first.Sweeps[1].ID
+	r.setSweep(last, func(s *state.Sweep) { s.Phase = state.SweepDone })
+	if res := r.call(http.MethodDelete, "/api/v1/sweeps/"+last, nil, nil); res.StatusCode != http.StatusNoContent {
+		t.Fatalf("DELETE: %s", res.Status)
+	}
+	r.call(http.MethodGet, "/api/v1/sweeps?cursor="+url.QueryEscape(first.NextCursor), nil, &rest)
+	if len(rest.Sweeps) != all-2 || rest.NextCursor != "" {
+		t.Errorf("the second page has %d sweeps and the cursor %q, want %d and none", len(rest.Sweeps), rest.NextCursor, all-2)
+	}
+	for _, s := range rest.Sweeps {
+		if s.ID == first.Sweeps[0].ID || s.ID == last {
+			t.Errorf("%s is on both pages", s.ID)
+		}
+	}
+	for _, query := range []string{"limit=0", "limit=x", "cursor=nightly.1", "cursor=1", "state=failed", "rule=a&rule=b"} {
+		if res := r.call(http.MethodGet, "/api/v1/sweeps?"+query, nil, nil); res.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %s, want 400", query, res.Status)
+		}
 	}
 }

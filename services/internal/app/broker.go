@@ -1,7 +1,10 @@
 package app
 
 import (
+	"net/url"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/bus"
@@ -14,7 +17,7 @@ import (
 // LANDWAITER_FAILPOINT.
 func (v *Variables) Bus(service string) bus.Options {
 	o := bus.Options{
-		URL:         v.String("LANDWAITER_NATS", "nats://127.0.0.1:4222"),
+		URL:         v.servers("LANDWAITER_NATS", "nats://127.0.0.1:4222"),
 		Service:     service,
 		Credentials: v.String("LANDWAITER_NATS_CREDENTIALS", ""),
 		Replicas:    v.Int("LANDWAITER_REPLICAS", 1, 1),
@@ -36,6 +39,23 @@ func (v *Variables) Bus(service string) bus.Options {
 		v.mistake("LANDWAITER_PREFIX", "%w", err)
 	}
 	return o
+}
+
+// servers reads the addresses of a broker. What is wrong with them is told
+// without them: they may hold a password.
+func (v *Variables) servers(name, fallback string) string {
+	s := v.String(name, fallback)
+	for server := range strings.SplitSeq(s, ",") {
+		if server = strings.TrimSpace(server); !strings.Contains(server, "://") {
+			server = "nats://" + server // as the library has it
+		}
+		u, err := url.Parse(server)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+			v.mistake(name, "not nats://host:port, nor several of them separated by commas (in a password write / as %%2F, : as %%3A, @ as %%40)")
+			break
+		}
+	}
+	return s
 }
 
 func (v *Variables) failpoint() failpoint.Hook {

@@ -6,11 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
 	"github.com/landwaiter/landwaiter/services/internal/failpoint"
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 )
 
@@ -24,7 +23,7 @@ func LoadConfig(ctx context.Context, store *state.Store, file string) (config.Do
 	if file == "" {
 		return config.Document{}, nil
 	}
-	data, err := readBounded(file, config.MaxSize)
+	data, err := limit.ReadFile(file, config.MaxSize)
 	if err != nil {
 		return config.Document{}, fmt.Errorf("read configuration: %w", err)
 	}
@@ -114,17 +113,4 @@ func same(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
-}
-
-func readBounded(file string, most int64) (data []byte, err error) {
-	f, err := os.Open(file) //nolint:gosec // whoever configures the service may name any file
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("%s is longer than %d bytes", file, most)
-	}
-	return data, err
 }

@@ -3,15 +3,14 @@ package app
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 // Variables reads environment variables and collects everything that is wrong
@@ -129,20 +128,14 @@ func (v *Variables) Secret(name string) config.Secret {
 	return config.NewSecret(value)
 }
 
-func secretFile(path string) (s string, err error) {
+func secretFile(path string) (string, error) {
 	const most = 64 << 10
-	f, err := os.Open(path) //nolint:gosec // whoever sets the environment may name any file
+	b, err := limit.ReadFile(path, most)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	switch s = strings.TrimRight(string(b), "\r\n"); {
-	case err != nil:
-		return "", err
-	case len(b) > most:
-		return "", fmt.Errorf("%s is longer than %d bytes", path, most)
-	case s == "":
+	s := strings.TrimRight(string(b), "\r\n")
+	if s == "" {
 		return "", fmt.Errorf("%s is empty", path)
 	}
 	return s, nil

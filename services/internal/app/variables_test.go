@@ -52,6 +52,7 @@ func TestVariablesTellEveryMistakeAtOnce(t *testing.T) {
 	v := Read(environment(map[string]string{
 		"LANDWAITER_REPLICAS": "0", "LANDWAITER_RESULTS_AGE": "-1h", "LANDWAITER_HTTP": "localhost", "LANDWAITER_ADMIN": "localhost:http",
 		"LANDWAITER_ADMIN_TOKEN": "hunter2", "LANDWAITER_ADMIN_TOKEN_FILE": "/x", "LANDWAITER_TOKEN_FILE": "/does/not/exist",
+		"LANDWAITER_NATS":   "nats://a:4222,nats://user:hunter2@b:port",
 		"LANDWAITER_PREFIX": "Not Valid", "LANDWAITER_FAILPOINT": "nowhere:before", "LANDWAITER_REPLICA": "1", "LANDWAITER_WEBHOOKKEY": "x",
 	}))
 	v.Bus("test")
@@ -67,6 +68,7 @@ func TestVariablesTellEveryMistakeAtOnce(t *testing.T) {
 		`LANDWAITER_REPLICAS: "0" is not a whole number from 1`, "LANDWAITER_RESULTS_AGE: ",
 		`LANDWAITER_HTTP: "localhost" is not host:port`, `LANDWAITER_ADMIN: port "http"`, "LANDWAITER_ADMIN_TOKEN: set it or",
 		"LANDWAITER_TOKEN_FILE: open /does/not/exist", "LANDWAITER_PREFIX: ", "LANDWAITER_FAILPOINT: ",
+		"LANDWAITER_NATS: not nats://host:port",
 		"LANDWAITER_REPLICA: no such variable (did you mean LANDWAITER_REPLICAS?)",
 		"LANDWAITER_WEBHOOKKEY: no such variable (did you mean LANDWAITER_WEBHOOK_KEY?)",
 	} {
@@ -88,5 +90,18 @@ func TestBusFromEnvironment(t *testing.T) {
 	if o.URL != "nats://127.0.0.1:4222" || o.Service != "cron" || o.Replicas != 1 || o.Fail == nil ||
 		o.Topology != (events.Topology{Prefix: "acme", ResultsAge: time.Minute}) {
 		t.Errorf("options %+v", o)
+	}
+}
+
+func TestBrokerAddresses(t *testing.T) {
+	for address, valid := range map[string]bool{
+		"": true, "nats://127.0.0.1:4222": true, "host": true, "host:4222, tls://b": true, "wss://u:p%2Fq@c:443": true,
+		"http://host:4222": false, "nats://": false, "nats://u:p/q@host:4222": false, "a,,b": false, "nats://host:port": false,
+	} {
+		v := Read(environment(map[string]string{"LANDWAITER_NATS": address}))
+		v.Bus("test")
+		if err := v.Err(); (err == nil) != valid {
+			t.Errorf("address %q: error %v, want one: %t", address, err, !valid)
+		}
 	}
 }

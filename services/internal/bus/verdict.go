@@ -10,7 +10,7 @@ import (
 //
 //	nil          done: acknowledge
 //	Later        not now: again after a while, nothing has gone wrong
-//	Dead         never: to the DEAD stream, with the reason
+//	DeadLetter   never: to the DEAD stream, with the reason
 //	a cancelled context during shutdown: given back at once
 //	any other    again, after a pause that grows with the deliveries, until
 //	             the message is too old and goes to DEAD

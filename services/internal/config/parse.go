@@ -68,27 +68,6 @@ func DecodeRule(data []byte) (Rule, error) {
 	return r, nil
 }
 
-// ValidateRegistry checks a registry by itself. The error joins [Mistake]s.
-func ValidateRegistry(r Registry) error {
-	c := newChecker("")
-	c.registry("", r)
-	return c.err()
-}
-
-// ValidateRule checks a rule by itself. The error joins [Mistake]s.
-func ValidateRule(r Rule) error {
-	c := newChecker("")
-	c.rule("", r)
-	return c.err()
-}
-
-// ValidateCredential checks a credential by itself. The error joins [Mistake]s.
-func ValidateCredential(cr Credential) error {
-	c := newChecker("")
-	c.credential("", cr)
-	return c.err()
-}
-
 // readJSON is read for what must be JSON, which is YAML, too.
 func (c *checker) readJSON(data []byte, into any) bool {
 	if len(data) <= MaxSize && !json.Valid(data) {

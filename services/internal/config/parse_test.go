@@ -111,15 +111,6 @@ func TestDecodeJSON(t *testing.T) {
 			t.Errorf("%s: got no error", name)
 		}
 	}
-	if err := config.ValidateRule(rule); err != nil {
-		t.Errorf("ValidateRule: got %v", err)
-	}
-	if err := config.ValidateRegistry(config.Registry{Name: "A"}); len(config.Mistakes(err)) != 1 {
-		t.Errorf("ValidateRegistry: got %v, want one mistake", err)
-	}
-	if err := config.ValidateCredential(config.Credential{Name: "a", Type: config.BasicCredential}); len(config.Mistakes(err)) != 2 {
-		t.Errorf("ValidateCredential: got %v, want two mistakes", err)
-	}
 }
 
 func FuzzParse(f *testing.F) {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 // maxSecret is far above any password, token or key file in use.
@@ -102,12 +104,9 @@ func readSecret(dir, name string) (value string, err error) {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	b, err := limit.ReadAll(f, maxSecret)
 	if err != nil {
 		return "", err
-	}
-	if len(b) > maxSecret {
-		return "", fmt.Errorf("longer than %d bytes", maxSecret)
 	}
 	v := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if v == "" {

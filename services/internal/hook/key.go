@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 // keyFile is the key's name in the data folder.
@@ -37,18 +38,13 @@ func LoadKey(dir string, configured config.Secret) (Key, error) {
 	return readKey(path)
 }
 
-func readKey(path string) (k Key, err error) {
+func readKey(path string) (Key, error) {
 	const most = 4 << 10
-	f, err := os.Open(path) //nolint:gosec // a fixed name in the configured data folder
+	b, err := limit.ReadFile(path, most)
 	if err != nil {
 		return Key{}, fmt.Errorf("read webhook key: %w", err)
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(f, most))
-	if err != nil {
-		return Key{}, fmt.Errorf("read webhook key: %w", err)
-	}
-	k, err = NewKey(config.NewSecret(strings.TrimSpace(string(b))))
+	k, err := NewKey(config.NewSecret(strings.TrimSpace(string(b))))
 	if err != nil {
 		return Key{}, fmt.Errorf("read webhook key %s: %w", path, err)
 	}

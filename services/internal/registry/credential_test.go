@@ -54,7 +54,7 @@ func TestUnusableCredentials(t *testing.T) {
 		"a key of somebody":     {gar, google("user"), []string{"key in secret file user", "authorized_user"}},
 		"a key that is text":    {gar, google("text"), []string{"key in secret file text", "not JSON"}},
 		"a file that is empty":  {config.Registry{}, docker("empty"), []string{"config: secret file empty: is empty"}},
-		"a file too long":       {config.Registry{}, docker("long"), []string{"config: secret file long: longer than"}},
+		"a file too long":       {config.Registry{}, docker("long"), []string{"config: secret file long: too long"}},
 		"no file":               {config.Registry{}, docker("none"), []string{"config: secret file none", "no such file"}},
 		"a folder":              {config.Registry{}, docker("folder"), []string{"config: secret file folder", "is a directory"}},
 		"a link that leads out": {config.Registry{}, docker("away"), []string{"config: secret file away", "escapes"}},

@@ -2,21 +2,6 @@ package rule
 
 import "time"
 
-func (s Schedule) dailyDue(anchor, after time.Time) time.Time {
-	from := after
-	if anchor.After(from) {
-		from = anchor
-	}
-	// Two days back: where a whole day was skipped, that day's due time falls
-	// on the next one.
-	for day := s.date(from).AddDate(0, 0, -2); ; day = day.AddDate(0, 0, 1) {
-		due := s.on(day)
-		if due.After(after) && !due.Before(anchor) {
-			return due
-		}
-	}
-}
-
 func (s Schedule) dailyLatest(anchor, now time.Time) (time.Time, bool) {
 	today := s.date(now)
 	for back := -1; back <= 2; back++ {

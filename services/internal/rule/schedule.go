@@ -42,18 +42,6 @@ func ParseSchedule(s config.Schedule) (Schedule, error) {
 	return out, nil
 }
 
-// Due is the first due time after a moment. It is in UTC.
-func (s Schedule) Due(anchor, after time.Time) time.Time {
-	if s.zone != nil {
-		return s.dailyDue(anchor, after)
-	}
-	anchor = anchor.UTC().Round(0)
-	if after.Before(anchor) {
-		return anchor
-	}
-	return anchor.Add(s.elapsed(anchor, after) + s.period())
-}
-
 // Latest is the last due time that is not after now, in UTC; false when there
 // was none yet. Whoever was away catches up with this one and no other.
 func (s Schedule) Latest(anchor, now time.Time) (time.Time, bool) {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 const (
@@ -56,12 +57,12 @@ func (f fetcher) get(ctx context.Context, url string) (body []byte, err error) {
 	default:
 		return nil, fmt.Errorf("get %s: answered %s", url, res.Status)
 	}
-	body, err = io.ReadAll(io.LimitReader(res.Body, fetchMost+1))
-	if err != nil {
+	body, err = limit.ReadAll(res.Body, fetchMost)
+	switch {
+	case errors.Is(err, limit.ErrTooLong):
+		return nil, fmt.Errorf("get %s: %w", url, err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: get %s: %w", ErrUnavailable, url, err)
-	}
-	if len(body) > fetchMost {
-		return nil, fmt.Errorf("get %s: answered more than %d bytes", url, fetchMost)
 	}
 	return body, nil
 }

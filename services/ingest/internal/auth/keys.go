@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"go.uber.org/zap"
+
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 // keySource finds the public keys that a token may be signed with; kid is the
@@ -82,12 +83,9 @@ func (f keyFile) read() (keys []jose.JSONWebKey, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	b, err := io.ReadAll(io.LimitReader(file, fetchMost+1))
+	b, err := limit.ReadAll(file, fetchMost)
 	if err != nil {
 		return nil, err
-	}
-	if len(b) > fetchMost {
-		return nil, fmt.Errorf("longer than %d bytes", fetchMost)
 	}
 	return parseKeys(b)
 }

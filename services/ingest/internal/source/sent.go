@@ -5,11 +5,11 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/landwaiter/landwaiter/services/internal/config"
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 // sent is a source behind what holds for every format: how a body may be
@@ -71,13 +71,9 @@ func unwrapped(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unpack body: %w", err)
 	}
-	text, err := io.ReadAll(io.LimitReader(packed, mostUnpacked+1))
-	switch {
-	case err != nil:
+	text, err := limit.ReadAll(packed, mostUnpacked)
+	if err != nil {
 		return nil, fmt.Errorf("unpack body: %w", err)
-	case len(text) > mostUnpacked:
-		return nil, fmt.Errorf("unpack body: more than %d bytes", mostUnpacked)
-	default:
-		return bytes.TrimPrefix(text, []byte("\ufeff")), nil
 	}
+	return bytes.TrimPrefix(text, []byte("\ufeff")), nil
 }

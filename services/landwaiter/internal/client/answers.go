@@ -70,6 +70,12 @@ type Sweep struct {
 	Errors      []string           `json:"errors"`
 }
 
+// Sweeps is a page of sweeps.
+type Sweeps struct {
+	Sweeps     []Sweep `json:"sweeps"`
+	NextCursor string  `json:"nextCursor"`
+}
+
 // Advisories is the advisory database, how it is kept current, and who has it
 // in use.
 type Advisories struct {

@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 const (
@@ -105,12 +107,9 @@ func (c *Client) whole(ctx context.Context, q Question) (raw []byte, header http
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return nil, nil, res.StatusCode, c.problem(res)
 	}
-	raw, err = io.ReadAll(io.LimitReader(res.Body, most+1))
+	raw, err = limit.ReadAll(res.Body, most)
 	if err != nil {
 		return nil, nil, res.StatusCode, fmt.Errorf("read answer of %s: %w", c.base, err)
-	}
-	if len(raw) > most {
-		return nil, nil, res.StatusCode, fmt.Errorf("read answer of %s: more than %d bytes", c.base, most)
 	}
 	return raw, res.Header, res.StatusCode, nil
 }

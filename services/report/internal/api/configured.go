@@ -136,11 +136,7 @@ func (c configured[T]) shower(ctx context.Context) (func(state.Record[state.Mana
 }
 
 func (c configured[T]) list(w http.ResponseWriter, r *http.Request) error {
-	var records []state.Record[state.Managed[T]]
-	err := c.table.All(r.Context(), ">", func(rec state.Record[state.Managed[T]]) error {
-		records = append(records, rec)
-		return nil
-	})
+	records, err := c.table.List(r.Context(), ">")
 	if err != nil {
 		return err
 	}

@@ -82,29 +82,28 @@ type deadQuery struct {
 	limit  int
 }
 
-// deadQueryOf reads a list's parameters. A name that is none of them is a
-// mistake: ignoring it would list too much.
+// deadQueryOf reads the filters of a list of dead letters.
 func deadQueryOf(values url.Values) (deadQuery, error) {
 	q := deadQuery{limit: defaultLimit}
-	for name, all := range values {
-		var err error
-		switch value := all[0]; name {
+	err := eachFilter(values, func(name, value string) (err error) {
+		switch name {
 		case "stream":
 			q.filter.Stream = events.StreamName(value)
 		case "contains":
 			q.filter.Contains = value
 		case "cursor":
 			if q.before, err = strconv.ParseUint(value, 10, 64); err != nil {
-				return q, fmt.Errorf("cursor %q is none that a page gave", value)
+				return noCursor(value)
 			}
 		case "limit":
-			if q.limit, err = strconv.Atoi(value); err != nil || q.limit < 1 {
-				return q, fmt.Errorf("limit %q is not a number from 1 to %d", value, maxLimit)
-			}
-			q.limit = min(q.limit, maxLimit)
+			q.limit, err = limitOf(value)
 		default:
-			return q, fmt.Errorf("there is no filter %q; see /api/v1/openapi.json", name)
+			return noFilter(name)
 		}
+		return err
+	})
+	if err != nil {
+		return q, err
 	}
 	return q, checkDeadFilter(q.filter)
 }
@@ -160,21 +159,11 @@ func showHeaders(all map[string][]string) map[string][]string {
 	for name, values := range all {
 		switch {
 		case strings.HasPrefix(name, "Nats-"):
-		case secret(strings.ToLower(name)):
+		case dead.Proves(name):
 			out[name] = []string{"(not shown)"}
 		default:
 			out[name] = values
 		}
 	}
 	return out
-}
-
-// secret reports whether a header of this name, in lower case, may hold one.
-func secret(name string) bool {
-	for _, word := range []string{"auth", "token", "secret", "signature", "cookie", "password", "credential", "key"} {
-		if strings.Contains(name, word) {
-			return true
-		}
-	}
-	return false
 }

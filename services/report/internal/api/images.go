@@ -133,7 +133,7 @@ func (a *API) listVulnerable(w http.ResponseWriter, r *http.Request) error {
 func (a *API) answerList(w http.ResponseWriter, r *http.Request, q view.Query) error {
 	if q.Digest != "" {
 		// Known to the state but not yet to the view: it is projected now.
-		if _, _, err := a.image(r, q.Digest); err != nil && !errors.Is(err, view.ErrNotFound) {
+		if _, _, err := a.Projector.Find(r.Context(), q.Digest); err != nil && !errors.Is(err, view.ErrNotFound) {
 			return err
 		}
 	}
@@ -167,25 +167,12 @@ func digestOf(r *http.Request) (events.Digest, error) {
 	return d, nil
 }
 
-// image reads an image from the view, or where the view has not heard of it
-// yet, from the state by way of the view.
-func (a *API) image(r *http.Request, d events.Digest) (view.Image, []view.Place, error) {
-	i, places, err := a.View.Image(r.Context(), d)
-	if !errors.Is(err, view.ErrNotFound) {
-		return i, places, err
-	}
-	if err := a.Projector.Image(r.Context(), d, false); err != nil {
-		return view.Image{}, nil, err
-	}
-	return a.View.Image(r.Context(), d)
-}
-
 func (a *API) getImage(w http.ResponseWriter, r *http.Request) error {
 	d, err := digestOf(r)
 	if err != nil {
 		return err
 	}
-	i, places, err := a.image(r, d)
+	i, places, err := a.Projector.Find(r.Context(), d)
 	if err != nil {
 		return unknownImage(d, err)
 	}

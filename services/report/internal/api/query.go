@@ -12,36 +12,56 @@ import (
 	"github.com/landwaiter/landwaiter/services/report/internal/view"
 )
 
-// The sizes of a page of images.
+// The sizes of a page.
 const (
 	defaultLimit = 100
 	maxLimit     = 500
 	maxFilter    = 300 // characters of one filter
 )
 
-// queryOf reads a list's filters. A name that is none of them is a mistake:
-// ignoring it would list too much.
-func queryOf(values url.Values) (view.Query, error) {
-	q := view.Query{Limit: defaultLimit}
+// eachFilter gives set the parameters of a list that are not blank. A name that
+// is none of the list's is a mistake: ignoring it would list too much.
+func eachFilter(values url.Values, set func(name, value string) error) error {
 	for name, all := range values {
-		value := all[0]
-		if len(all) > 1 {
-			return q, fmt.Errorf("filter %s is given %d times", name, len(all))
+		value := strings.TrimSpace(all[0])
+		switch {
+		case len(all) > 1:
+			return fmt.Errorf("filter %s is given %d times", name, len(all))
+		case len(value) > maxFilter:
+			return fmt.Errorf("filter %s is longer than %d characters", name, maxFilter)
+		case value == "":
+			continue
 		}
-		if len(value) > maxFilter {
-			return q, fmt.Errorf("filter %s is longer than %d characters", name, maxFilter)
-		}
-		if err := setFilter(&q, name, strings.TrimSpace(value)); err != nil {
-			return q, err
+		if err := set(name, value); err != nil {
+			return err
 		}
 	}
-	return q, nil
+	return nil
 }
 
-func setFilter(q *view.Query, name, value string) error {
-	if value == "" {
-		return nil
+func noFilter(name string) error {
+	return fmt.Errorf("there is no filter %q; see /api/v1/openapi.json", name)
+}
+
+func noCursor(value string) error { return fmt.Errorf("cursor %q is none that a page gave", value) }
+
+// limitOf is the size of a page that is asked for; too large a one is cut.
+func limitOf(value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("limit %q is not a number from 1 to %d", value, maxLimit)
 	}
+	return min(n, maxLimit), nil
+}
+
+// queryOf reads the filters of a list of images.
+func queryOf(values url.Values) (view.Query, error) {
+	q := view.Query{Limit: defaultLimit}
+	err := eachFilter(values, func(name, value string) error { return setFilter(&q, name, value) })
+	return q, err
+}
+
+func setFilter(q *view.Query, name, value string) (err error) {
 	switch name {
 	case "ref":
 		return setReference(q, value)
@@ -60,11 +80,12 @@ func setFilter(q *view.Query, name, value string) error {
 	case "status":
 		return setStatus(q, value)
 	case "limit":
-		return setLimit(q, value)
+		q.Limit, err = limitOf(value)
+		return err
 	case "cursor":
 		q.After = value
 	default:
-		return fmt.Errorf("there is no filter %q; see /api/v1/openapi.json", name)
+		return noFilter(name)
 	}
 	return nil
 }
@@ -99,14 +120,5 @@ func setStatus(q *view.Query, value string) error {
 		return fmt.Errorf("status %q is not a number from 0 to 6", value)
 	}
 	q.Status = &status
-	return nil
-}
-
-func setLimit(q *view.Query, value string) error {
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 {
-		return fmt.Errorf("limit %q is not a number from 1 to %d", value, maxLimit)
-	}
-	q.Limit = min(n, maxLimit)
 	return nil
 }

@@ -28,7 +28,7 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	i, places, err := a.image(r, d)
+	i, places, err := a.Projector.Find(r.Context(), d)
 	if err != nil {
 		return unknownImage(d, err)
 	}
@@ -40,7 +40,7 @@ func (a *API) getReport(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	report, err := a.report(r, i, place)
+	report, err := a.Projector.Report(r.Context(), i, place)
 	if err != nil {
 		return err
 	}
@@ -77,12 +77,6 @@ func likelihood(f verdict.Finding) float64 {
 		return -1
 	}
 	return f.EPSS.Score
-}
-
-// report is the image's report at a place; it says that nothing is known where
-// there is no verdict.
-func (a *API) report(r *http.Request, i view.Image, place view.Place) (verdict.Report, error) {
-	return a.Projector.Report(r.Context(), i, place)
 }
 
 // placeOf picks the place a reference names; without one a place that is there

@@ -74,7 +74,7 @@ func (a *API) restartSweep(w http.ResponseWriter, r *http.Request) error {
 		case s.Restart == id: // the answer was lost, and maybe also the wake-up
 			return state.ErrUnchanged
 		case !s.Phase.Terminal():
-			return problem.New(http.StatusConflict, "the sweep is not over yet", "POST /api/v1/sweeps/"+s.Key+"/cancel ends it")
+			return stillGoing(s.Key)
 		}
 		s.Again(id, order.Failed, time.Now())
 		return nil
@@ -88,6 +88,10 @@ func (a *API) restartSweep(w http.ResponseWriter, r *http.Request) error {
 	return a.answerSweep(w, r, http.StatusAccepted, s)
 }
 
+func stillGoing(id string) error {
+	return problem.New(http.StatusConflict, "the sweep is not over yet", "POST /api/v1/sweeps/"+id+"/cancel ends it")
+}
+
 // deleteSweep forgets a sweep that is over, and who it was to the jobs it asked
 // for. What is left of its record keeps late messages from making it again.
 func (a *API) deleteSweep(w http.ResponseWriter, r *http.Request) error {
@@ -96,14 +100,20 @@ func (a *API) deleteSweep(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !rec.Value.Phase.Terminal() {
-		return problem.New(http.StatusConflict, "the sweep is not over yet", "POST /api/v1/sweeps/"+rec.Key+"/cancel ends it")
+		return stillGoing(rec.Key)
 	}
 	// Its record goes last: a delete that was cut off can be done again.
 	if err := a.forget(r.Context(), rec.Value); err != nil {
 		return err
 	}
-	rec.Value.Delete()
-	if _, err := a.State.Sweeps.Put(r.Context(), failpoint.SweepDelete, rec); err != nil {
+	_, err = a.changeSweep(r, failpoint.SweepDelete, func(s *state.Sweep) error {
+		if !s.Phase.Terminal() {
+			return stillGoing(s.Key)
+		}
+		s.Delete()
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

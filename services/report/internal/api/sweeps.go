@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/landwaiter/landwaiter/events"
@@ -80,49 +79,6 @@ func (a *API) showSweeps(ctx context.Context, sweeps, all []state.Sweep) ([]swee
 		out = append(out, shown)
 	}
 	return out, nil
-}
-
-// sweeps reads the sweeps whose keys match a filter, newest first.
-func (a *API) sweeps(ctx context.Context, filter string) ([]state.Sweep, error) {
-	var all []state.Sweep
-	err := a.State.Sweeps.All(ctx, filter, func(rec state.Record[state.Sweep]) error {
-		if !rec.Value.Deleted {
-			all = append(all, rec.Value)
-		}
-		return nil
-	})
-	slices.SortFunc(all, func(a, b state.Sweep) int {
-		if c := b.DueAt.Compare(a.DueAt); c != 0 {
-			return c
-		}
-		return compare(a.Key, b.Key)
-	})
-	return all, err
-}
-
-func (a *API) listSweeps(w http.ResponseWriter, r *http.Request) error {
-	all, err := a.sweeps(r.Context(), ">")
-	if err != nil {
-		return err
-	}
-	filter := r.URL.Query()
-	rule, registry := filter.Get("rule"), filter.Get("registry")
-	chosen := slices.DeleteFunc(slices.Clone(all), func(s state.Sweep) bool {
-		return rule != "" && rule != s.Rule.Name || registry != "" && registry != s.Rule.Registry
-	})
-	if after := filter.Get("cursor"); after != "" {
-		at := slices.IndexFunc(chosen, func(s state.Sweep) bool { return s.Key == after })
-		chosen = chosen[at+1:]
-	}
-	out := map[string]any{}
-	if len(chosen) > defaultLimit {
-		chosen = chosen[:defaultLimit]
-		out["nextCursor"] = chosen[defaultLimit-1].Key
-	}
-	if out["sweeps"], err = a.showSweeps(r.Context(), chosen, all); err != nil {
-		return err
-	}
-	return write(w, http.StatusOK, out)
 }
 
 func (a *API) getSweep(w http.ResponseWriter, r *http.Request) error {

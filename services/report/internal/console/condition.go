@@ -12,8 +12,8 @@ import (
 // conditions lists what keeps configured registries from being read, by name.
 func (c *Console) conditions(ctx context.Context) ([]state.Condition, error) {
 	var list []state.Condition
-	err := c.Conditions.All(ctx, ">", func(rec state.Record[state.Condition]) error {
-		_, err := c.Registries.Get(ctx, rec.Key)
+	err := c.State.Conditions.All(ctx, ">", func(rec state.Record[state.Condition]) error {
+		_, err := c.State.Registries.Get(ctx, rec.Key)
 		if errors.Is(err, state.ErrNotFound) {
 			return nil // it was deleted, and nobody waits for it
 		}

@@ -31,12 +31,8 @@ type Options struct {
 	View      *view.View
 	Projector *project.Projector
 	Keeper    *project.Keeper
-	// State is asked for what images wait for.
+	// State is asked for what is configured, and for what images wait for.
 	State *state.Store
-	// Conditions are of the registries that cannot be read.
-	Conditions *state.Table[state.Condition]
-	// Registries are those that are configured.
-	Registries *state.Table[state.Managed[config.Registry]]
 	// WebhookURL gives a registry's webhook address; nil: it is not known.
 	WebhookURL func(config.Registry) (string, error)
 	Guard      access.Guard

@@ -49,7 +49,7 @@ func (c *Console) image(w http.ResponseWriter, r *http.Request) error {
 		c.message(w, http.StatusNotFound, "That is not a digest", err.Error())
 		return nil
 	}
-	i, places, err := c.find(r, d)
+	i, places, err := c.Projector.Find(r.Context(), d)
 	if errors.Is(err, view.ErrNotFound) {
 		c.message(w, http.StatusNotFound, "This image is not known",
 			"It was never seen, or its registry no longer has it and its retention is over.")
@@ -87,19 +87,6 @@ func (c *Console) waiting(ctx context.Context, i view.Image) (string, error) {
 	}
 	waiting, err := crew.Waiting(ctx, c.State, []events.Digest{i.Digest})
 	return waiting[i.Digest], err
-}
-
-// find reads an image from the view, or from the state where the view has not
-// heard of it.
-func (c *Console) find(r *http.Request, d events.Digest) (view.Image, []view.Place, error) {
-	i, places, err := c.View.Image(r.Context(), d)
-	if !errors.Is(err, view.ErrNotFound) {
-		return i, places, err
-	}
-	if err := c.Projector.Image(r.Context(), d, false); err != nil {
-		return view.Image{}, nil, err
-	}
-	return c.View.Image(r.Context(), d)
 }
 
 func tabOf(r *http.Request) string {

@@ -44,7 +44,7 @@ type registryPage struct {
 
 func (c *Console) registries(w http.ResponseWriter, r *http.Request) error {
 	var rows []registryRow
-	err := c.Registries.All(r.Context(), ">", func(rec state.Record[state.Managed[config.Registry]]) error {
+	err := c.State.Registries.All(r.Context(), ">", func(rec state.Record[state.Managed[config.Registry]]) error {
 		rows = append(rows, rowOf(rec))
 		return nil
 	})
@@ -72,7 +72,7 @@ func (c *Console) count(r *http.Request, row *registryRow) error {
 	}
 	row.Images, row.Coverage = images, coverage{Coverage: covered, Total: covered.Announced + covered.Found}
 	row.Coverage.Share, row.Coverage.Known = covered.Share()
-	rec, err := c.Conditions.Get(r.Context(), row.Name)
+	rec, err := c.State.Conditions.Get(r.Context(), row.Name)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (c *Console) count(r *http.Request, row *registryRow) error {
 func (c *Console) registry(w http.ResponseWriter, r *http.Request) error {
 	name, rec, err := r.PathValue("name"), state.Record[state.Managed[config.Registry]]{}, state.ErrNotFound
 	if events.ValidName(name) {
-		rec, err = c.Registries.Get(r.Context(), name)
+		rec, err = c.State.Registries.Get(r.Context(), name)
 	}
 	if errors.Is(err, state.ErrNotFound) {
 		c.message(w, http.StatusNotFound, "There is no such registry", "The list of registries has all that are configured.")

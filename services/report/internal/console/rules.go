@@ -75,7 +75,7 @@ func (c *Console) rule(w http.ResponseWriter, r *http.Request) error {
 
 func (c *Console) registryNames(r *http.Request) ([]string, error) {
 	var names []string
-	err := c.Registries.All(r.Context(), ">", func(rec state.Record[state.Managed[config.Registry]]) error {
+	err := c.State.Registries.All(r.Context(), ">", func(rec state.Record[state.Managed[config.Registry]]) error {
 		names = append(names, rec.Key)
 		return nil
 	})

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/state"
@@ -181,35 +181,26 @@ func (k *Keeper) known(ctx context.Context) ([]events.Digest, error) {
 }
 
 // each projects images, several at a time. One that fails is due again at once
-// and does not keep the others from their turn.
+// and does not keep the others from their turn; a store that cannot note that
+// ends it, since it would take no other image either.
 func (k *Keeper) each(ctx context.Context, digests []events.Digest, force bool) error {
-	work := make(chan events.Digest)
-	failed := make([]error, max(min(k.opts.Workers, len(digests)), 1))
-	var wait sync.WaitGroup
-	for n := range failed {
-		wait.Go(func() {
-			for d := range work {
-				failed[n] = cmp.Or(k.one(ctx, d, force), failed[n])
-			}
-		})
-	}
+	projecting, working := errgroup.WithContext(ctx)
+	projecting.SetLimit(max(k.opts.Workers, 1))
 	for _, d := range digests {
-		work <- d
+		if working.Err() != nil {
+			break
+		}
+		projecting.Go(func() error { return k.one(working, d, force) })
 	}
-	close(work)
-	wait.Wait()
-	return errors.Join(failed...)
+	return cmp.Or(projecting.Wait(), ctx.Err())
 }
 
-// one projects an image. Its error is one of the store: there is no use in
-// going on. What is wrong with a single image is logged and tried again.
+// one projects an image. Its error is one of the store; what is wrong with a
+// single image is logged and tried again.
 func (k *Keeper) one(ctx context.Context, d events.Digest, force bool) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	err := k.projector.Image(ctx, d, force)
-	if err == nil {
-		return nil
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
 	}
 	k.log.Warn("image not projected", zap.String("image", string(d)), zap.Error(err))
 	return k.projector.view.Recall(ctx, d)

@@ -127,13 +127,13 @@ func get[T any](ctx context.Context, t *state.Table[T], d events.Digest) (*T, er
 }
 
 func (p *Projector) places(ctx context.Context, d events.Digest) ([]state.Place, error) {
-	var list []state.Place
-	err := p.state.Places.All(ctx, state.PlacesOfImage(d), func(r state.Record[state.Place]) error {
-		list = append(list, r.Value)
-		return nil
-	})
+	records, err := p.state.Places.List(ctx, state.PlacesOfImage(d))
 	if err != nil {
 		return nil, fmt.Errorf("places of %s: %w", d, err)
+	}
+	list := make([]state.Place, 0, len(records))
+	for _, r := range records {
+		list = append(list, r.Value)
 	}
 	return list, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/state"
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
 	"github.com/landwaiter/landwaiter/services/report/internal/view"
@@ -52,6 +53,19 @@ func (p *Projector) Report(ctx context.Context, i view.Image, place view.Place) 
 	}
 	fillLists(&r)
 	return r, nil
+}
+
+// Find reads an image from the view, or where the view has not heard of it yet,
+// from the state by way of the view.
+func (p *Projector) Find(ctx context.Context, d events.Digest) (view.Image, []view.Place, error) {
+	i, places, err := p.view.Image(ctx, d)
+	if !errors.Is(err, view.ErrNotFound) {
+		return i, places, err
+	}
+	if err := p.Image(ctx, d, false); err != nil {
+		return view.Image{}, nil, err
+	}
+	return p.view.Image(ctx, d)
 }
 
 // recordTimeout bounds the look at an image's record: the view can be served

@@ -5,6 +5,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"time"
@@ -61,7 +62,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func openURL(ctx context.Context, o Options) (*Store, error) {
 	opts, err := redis.ParseURL(o.URL)
 	if err != nil {
-		return nil, fmt.Errorf("redis address: %w", err)
+		// The library's own words quote the address, and the password in it.
+		return nil, errors.New("the address of Redis (LANDWAITER_REDIS, --redis) is not redis://host:port/db, rediss://host:port/db or unix:///path; " +
+			"in a password write / as %2F, : as %3A, @ as %40")
 	}
 	c := newClient(opts)
 	if err := awaitAnswer(ctx, c, o.Log); err != nil {

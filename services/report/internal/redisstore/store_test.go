@@ -140,7 +140,19 @@ func TestURL(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("Close = %v", err)
 	}
-	if _, err := redisstore.Open(t.Context(), redisstore.Options{URL: "http://localhost"}); err == nil {
-		t.Error("an address of no Redis was accepted")
+}
+
+func TestAddressOfNoRedis(t *testing.T) {
+	for _, address := range []string{
+		"http://localhost", "redis://:hunter2@localhost:port", "redis://:hun/ter2@localhost:6379", "redis://:12/hunter2@localhost",
+	} {
+		_, err := redisstore.Open(t.Context(), redisstore.Options{URL: address})
+		if err == nil {
+			t.Errorf("address %q of no Redis was accepted", address)
+			continue
+		}
+		if !strings.Contains(err.Error(), "redis://host:port/db") || strings.Contains(err.Error(), "hun") {
+			t.Errorf("address %q: error %q lacks the remedy, or shows the password", address, err)
+		}
 	}
 }

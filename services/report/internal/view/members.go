@@ -31,6 +31,9 @@ type member struct {
 	New  int64  `json:"new,omitempty"`
 }
 
+// errUnreadable says that what was written before cannot be made sense of.
+var errUnreadable = errors.New("index entries not readable")
+
 // readMembers reads what was written before; nothing is no error.
 func (v *View) readMembers(ctx context.Context, c redis.Cmdable, d events.Digest) (members, error) {
 	var m members
@@ -45,7 +48,7 @@ func (v *View) readMembers(ctx context.Context, c redis.Cmdable, d events.Digest
 		err = json.Unmarshal(raw, &m)
 	}
 	if err != nil {
-		return m, fmt.Errorf("decode index entries of %s: %w", d, err)
+		return members{}, fmt.Errorf("%w: of %s: %w", errUnreadable, d, err)
 	}
 	return m, nil
 }

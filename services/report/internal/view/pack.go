@@ -3,9 +3,9 @@ package view
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
-	"io"
+
+	"github.com/landwaiter/landwaiter/services/internal/limit"
 )
 
 // maxUnpacked bounds what a packed document may grow to.
@@ -31,12 +31,9 @@ func unpack(packed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
 	}
-	raw, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
+	raw, err := limit.ReadAll(r, maxUnpacked)
 	if err != nil {
 		return nil, fmt.Errorf("decompress: %w", err)
-	}
-	if len(raw) > maxUnpacked {
-		return nil, errors.New("decompress: over the limit")
 	}
 	return raw, nil
 }

@@ -49,8 +49,11 @@ func (v *View) Update(ctx context.Context, d events.Digest, force bool, read fun
 func (v *View) update(ctx context.Context, d events.Digest, force bool, read func(events.Digest) (Picture, error)) error {
 	return v.redis.Watch(ctx, func(tx *redis.Tx) error {
 		before, err := v.readMembers(ctx, tx, d)
-		if err != nil {
-			before, force = members{}, true // unreadable: written anew
+		switch {
+		case errors.Is(err, errUnreadable):
+			force = true // written anew
+		case err != nil:
+			return err // without them the entries that no longer hold would stay
 		}
 		had := before.Report
 		if force || had != "" && tx.Exists(ctx, v.keys.report(d)).Val() == 0 {

@@ -1,11 +1,16 @@
 package view_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/landwaiter/landwaiter/events"
 	"github.com/landwaiter/landwaiter/services/internal/redistest"
@@ -62,6 +67,63 @@ func TestWritersOfOneImage(t *testing.T) {
 			if len(page.Places) != want {
 				t.Fatalf("%d places after change %d of %d, want %d: %+v", len(page.Places), n, last, want, q)
 			}
+		}
+	}
+}
+
+// failing answers one question for index entries with an error, as a store does
+// that is away for a moment.
+type failing struct{ once sync.Once }
+
+var errAway = errors.New("away for a moment")
+
+func (f *failing) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (f *failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) (err error) {
+		if strings.Contains(cmd.String(), ":members:") {
+			f.once.Do(func() { err = errAway; cmd.SetErr(err) })
+		}
+		if err != nil {
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// What an image was found by before must be known to be taken out: an update
+// that cannot read it fails, to be done again.
+func TestUpdateWhileTheStoreIsAway(t *testing.T) {
+	client := redistest.Start(t).Client()
+	v := view.New(client, view.DefaultPrefix, nil)
+	d, seen := state.DigestOf([]byte("image")), time.Now()
+	update := func(name string) error {
+		return v.Update(t.Context(), d, false, func(events.Digest) (view.Picture, error) {
+			return view.Picture{
+				Image:    view.Image{Digest: d},
+				Entries:  []view.Entry{{Safety: time.Hour, Place: view.Place{ID: view.PlaceID("place", seen), Digest: d, FirstSeen: seen}}},
+				Packages: []string{name},
+			}, nil
+		})
+	}
+	if err := update("before"); err != nil {
+		t.Fatal(err)
+	}
+	client.AddHook(&failing{})
+	if err := update("after"); !errors.Is(err, errAway) {
+		t.Errorf("Update = %v, want %v", err, errAway)
+	}
+	if err := update("after"); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"before": 0, "after": 1} {
+		page, err := v.List(t.Context(), view.Query{Package: name, Limit: 1})
+		if err != nil || len(page.Places) != want {
+			t.Errorf("%d places with package %q, want %d (%v)", len(page.Places), name, want, err)
 		}
 	}
 }
