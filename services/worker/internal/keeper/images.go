@@ -20,7 +20,7 @@ const lateRounds = 3
 // Records that may only have to be noted anew are held until then, as many as
 // fit: some thousands.
 const (
-	heldMost  = 16 << 20 // bytes
+	heldMost  = 32 << 20 // bytes
 	imageSize = 2 << 10  // of a record without its keys, about
 )
 
