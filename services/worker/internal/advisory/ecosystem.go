@@ -50,7 +50,9 @@ func alpineBranch(release string) string {
 // its product alone, so the repository an advisory adds ("::appstream") is
 // ignored where the package has none, and so is a minor release; for SUSE see
 // suseRelease. Of a package of Maven or Packagist nobody knows the repository
-// that it was taken from.
+// that it was taken from. Ubuntu's advisories are of Ubuntu Pro where only its
+// subscribers get the fix, of a release that is no longer supported otherwise
+// even where nobody does: they are about the archive's packages no less.
 func SameRelease(pkg, entry string) bool {
 	if pkg == entry {
 		return true
@@ -61,6 +63,9 @@ func SameRelease(pkg, entry string) bool {
 		return product == pkg || enterpriseLinux(product) == pkg
 	case "Maven", "Packagist":
 		return pkg == Family(entry)
+	case "Ubuntu":
+		release, ok := strings.CutPrefix(pkg, "Ubuntu:")
+		return ok && strings.TrimSuffix(entry, ":LTS") == "Ubuntu:Pro:"+release
 	case "SUSE":
 		of, ok := suseRelease(pkg)
 		about, known := suseRelease(entry)
@@ -81,13 +86,6 @@ func enterpriseLinux(product string) string {
 		return prefix + major
 	}
 	return product
-}
-
-// ProOf tells whether an advisory is for Ubuntu Pro on the release of a package
-// from Ubuntu's own archive.
-func ProOf(pkg, entry string) bool {
-	release, ok := strings.CutPrefix(pkg, "Ubuntu:")
-	return ok && strings.TrimSuffix(entry, ":LTS") == "Ubuntu:Pro:"+release
 }
 
 // NormalName gives the form of a package name that is looked up.

@@ -15,7 +15,6 @@ type answer struct {
 	versionless bool              // there are advisories, and no version to compare
 	unclear     bool              // there are advisories whose ranges cannot be understood
 	listOnly    bool              // the version could not be ordered: only lists were looked at
-	onlyPro     bool              // what is known against the version is known to Ubuntu Pro alone
 	err         error
 }
 
@@ -40,24 +39,21 @@ func ask(db *advisory.DB, q advisory.Query) *answer {
 	installed := advisory.NewInstalled(scheme, q.Version)
 	hits := map[string]*hit{}
 	for _, statements := range all {
-		own, pro := advisory.SameRelease(q.Ecosystem, statements.Ecosystem), advisory.ProOf(q.Ecosystem, statements.Ecosystem)
-		if !own && !pro {
+		if !advisory.SameRelease(q.Ecosystem, statements.Ecosystem) {
 			continue
 		}
 		for s, err := range statements.About(installed) {
 			switch {
 			case err != nil:
 				return &answer{err: err}
-			case own && !sameModule(q.Module, s.Module):
+			case !sameModule(q.Module, s.Module):
 				continue
 			case q.Version == "":
 				return &answer{versionless: true}
 			}
 			a.listOnly = !installed.Comparable()
 			a.unclear = a.unclear || s.Unclear
-			if pro {
-				a.onlyPro = a.onlyPro || holds(&s, scheme, installed)
-			} else if err := collect(db, hits, &s, scheme, installed); err != nil {
+			if err := collect(db, hits, &s, scheme, installed); err != nil {
 				return &answer{err: err}
 			}
 		}
@@ -66,11 +62,6 @@ func ask(db *advisory.DB, q advisory.Query) *answer {
 		a.findings, a.err = fold(db, hits, scheme)
 	}
 	return a
-}
-
-func holds(s *advisory.Statement, scheme version.Scheme, in advisory.Installed) bool {
-	_, found := s.Holding(in)
-	return found || listed(scheme, s.Versions, in)
 }
 
 // collect adds a statement to the hits where it holds for the version.

@@ -1,6 +1,7 @@
 package match_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/landwaiter/landwaiter/services/internal/verdict"
@@ -190,17 +191,32 @@ func TestMatchNamesAndReleases(t *testing.T) {
 	}
 }
 
-// TestUbuntuProIsApart: its advisories are not about packages of the archive,
-// but what they know is not kept silent.
-func TestUbuntuProIsApart(t *testing.T) {
+// TestUbuntuPro: what only subscribers of Ubuntu Pro get a fix for is a flaw of
+// the archive's package too, until it has that fix.
+func TestUbuntuPro(t *testing.T) {
 	db := database(t, record("T-1", statement("Ubuntu:Pro:22.04:LTS", "x", "ECOSYSTEM", "introduced 0, fixed 1.0+esm2")),
-		record("T-2", statement("Ubuntu:22.04:LTS", "other", "ECOSYSTEM", "introduced 0")))
-	for version, want := range map[string]int{"1.0": 1, "1.0+esm2": 0, "1.1": 0} {
-		got, notes := match.Match(db, inventory.Image{Packages: []inventory.Package{
-			{Type: "deb", Name: "x", Version: version, Ecosystem: "Ubuntu:22.04:LTS"},
+		record("T-2", statement("Ubuntu:Pro:20.04:LTS", "x", "ECOSYSTEM", "introduced 0")),
+		record("T-3", statement("Ubuntu:Pro:FIPS-updates:22.04:LTS", "x", "ECOSYSTEM", "introduced 0")),
+		record("T-4", statement("Ubuntu:24.04:LTS", "other", "ECOSYSTEM", "introduced 0")))
+	for _, tt := range []struct {
+		release, version string
+		want             []string // each with its fixes
+	}{
+		{"Ubuntu:22.04", "1.0", []string{"T-1[1.0+esm2]"}},
+		{"Ubuntu:22.04:LTS", "1.0+esm1", []string{"T-1[1.0+esm2]"}},
+		{"Ubuntu:22.04", "1.0+esm2", nil},
+		{"Ubuntu:20.04", "7", []string{"T-2[]"}},
+		{"Ubuntu:24.04", "1.0", nil},
+	} {
+		found, notes := match.Match(db, inventory.Image{Packages: []inventory.Package{
+			{Type: "deb", Name: "x", Version: tt.version, Ecosystem: tt.release},
 		}})
-		if len(got) > 0 || len(notes) != want || want > 0 && notes[0].Code != verdict.NoteEcosystemNotCovered {
-			t.Errorf("%s: findings %v, notes %v", version, got, notes)
+		var got []string
+		for _, f := range found {
+			got = append(got, f.ID+"["+f.FixedVersion+"]")
+		}
+		if !slices.Equal(got, tt.want) || len(notes) > 0 {
+			t.Errorf("%s %s: %q, notes %v, want %q", tt.release, tt.version, got, notes, tt.want)
 		}
 	}
 }

@@ -75,7 +75,7 @@ func sameEcosystem(pkg, entry string) bool {
 		product, _, _ := strings.Cut(entry, "::")
 		return pkg == product || pkg == entry
 	}
-	return pkg == entry
+	return pkg == entry || strings.HasPrefix(pkg, "Ubuntu:") && strings.Replace(entry, ":Pro:", ":", 1) == pkg
 }
 
 func sameStream(pkg, entry string) bool { return entry == "" || strings.HasPrefix(pkg+":", entry+":") }

@@ -53,9 +53,6 @@ func (n *notes) notCovered(pkg *inventory.Package) {
 // answer notes what an answer does not know.
 func (n *notes) answer(pkg *inventory.Package, a *answer) {
 	eco := pkg.Ecosystem
-	if a.onlyPro {
-		n.add(reason{verdict.NoteEcosystemNotCovered, eco, "advisories of Ubuntu Pro, which has fixes of its own, call versions of " + eco + " affected; they are not compared"}, pkg)
-	}
 	switch {
 	case a.err != nil:
 		n.add(reason{verdict.NoteNoDatabase, eco, "the advisory database could not be read: " + a.err.Error()}, pkg)

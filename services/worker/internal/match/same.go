@@ -16,4 +16,4 @@ func Same(older, newer *advisory.DB, q advisory.Query) bool {
 }
 
 // outcome is what an answer says beside its findings.
-func (a *answer) outcome() [4]bool { return [...]bool{a.versionless, a.unclear, a.listOnly, a.onlyPro} }
+func (a *answer) outcome() [3]bool { return [...]bool{a.versionless, a.unclear, a.listOnly} }
