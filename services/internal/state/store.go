@@ -96,6 +96,14 @@ type opener struct {
 	err error
 }
 
+// opening bounds each opening. The client would give a broker that has just
+// started, or elects a leader, three seconds.
+const opening = 20 * time.Second
+
+func (o *opener) bounded() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(o.ctx, opening)
+}
+
 // table opens a bucket of any number of records.
 func table[T any](o *opener, name string) *Table[T] { return opened[T](o, name, 0) }
 
@@ -117,7 +125,9 @@ func opened[T any](o *opener, name string, ttl time.Duration) *Table[T] {
 		return nil
 	}
 	bucket := o.bus.Topology().Bucket(name)
-	kv, err := o.bus.JetStream().CreateOrUpdateKeyValue(o.ctx, jetstream.KeyValueConfig{
+	ctx, cancel := o.bounded()
+	defer cancel()
+	kv, err := o.bus.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket:         bucket,
 		History:        1,
 		Storage:        jetstream.FileStorage,
@@ -141,7 +151,9 @@ func (o *opener) objects(name string) *Objects {
 		return nil
 	}
 	bucket := o.bus.Topology().Bucket(name)
-	os, err := o.bus.JetStream().CreateOrUpdateObjectStore(o.ctx, jetstream.ObjectStoreConfig{
+	ctx, cancel := o.bounded()
+	defer cancel()
+	os, err := o.bus.JetStream().CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
 		Bucket:   bucket,
 		Storage:  jetstream.FileStorage,
 		Replicas: o.bus.Replicas(),
@@ -158,7 +170,9 @@ func (o *opener) objects(name string) *Objects {
 }
 
 func (o *opener) source(stream string) source {
-	messages, err := o.bus.JetStream().Stream(o.ctx, stream)
+	ctx, cancel := o.bounded()
+	defer cancel()
+	messages, err := o.bus.JetStream().Stream(ctx, stream)
 	if err != nil {
 		o.err = fmt.Errorf("open stream %s: %w", stream, err)
 	}
