@@ -56,8 +56,14 @@ type Store struct {
 	Advisories  *Objects // compiled databases
 }
 
+// opening bounds the opening of all buckets. Without a deadline the client gives
+// each of them three seconds, which a broker that has just started may need.
+const opening = 2 * time.Minute
+
 // Open creates or updates the buckets and returns the store.
 func Open(ctx context.Context, b *bus.Bus) (*Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, opening)
+	defer cancel()
 	o := opener{ctx: ctx, bus: b}
 	s := &Store{
 		Registries:  few[Managed[config.Registry]](&o, "registries"),
@@ -96,14 +102,6 @@ type opener struct {
 	err error
 }
 
-// opening bounds each opening. The client would give a broker that has just
-// started, or elects a leader, three seconds.
-const opening = 20 * time.Second
-
-func (o *opener) bounded() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(o.ctx, opening)
-}
-
 // table opens a bucket of any number of records.
 func table[T any](o *opener, name string) *Table[T] { return opened[T](o, name, 0) }
 
@@ -125,9 +123,7 @@ func opened[T any](o *opener, name string, ttl time.Duration) *Table[T] {
 		return nil
 	}
 	bucket := o.bus.Topology().Bucket(name)
-	ctx, cancel := o.bounded()
-	defer cancel()
-	kv, err := o.bus.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	kv, err := o.bus.JetStream().CreateOrUpdateKeyValue(o.ctx, jetstream.KeyValueConfig{
 		Bucket:         bucket,
 		History:        1,
 		Storage:        jetstream.FileStorage,
@@ -151,9 +147,7 @@ func (o *opener) objects(name string) *Objects {
 		return nil
 	}
 	bucket := o.bus.Topology().Bucket(name)
-	ctx, cancel := o.bounded()
-	defer cancel()
-	os, err := o.bus.JetStream().CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+	os, err := o.bus.JetStream().CreateOrUpdateObjectStore(o.ctx, jetstream.ObjectStoreConfig{
 		Bucket:   bucket,
 		Storage:  jetstream.FileStorage,
 		Replicas: o.bus.Replicas(),
@@ -170,9 +164,7 @@ func (o *opener) objects(name string) *Objects {
 }
 
 func (o *opener) source(stream string) source {
-	ctx, cancel := o.bounded()
-	defer cancel()
-	messages, err := o.bus.JetStream().Stream(ctx, stream)
+	messages, err := o.bus.JetStream().Stream(o.ctx, stream)
 	if err != nil {
 		o.err = fmt.Errorf("open stream %s: %w", stream, err)
 	}
